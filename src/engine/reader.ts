@@ -1,0 +1,143 @@
+/**
+ * What a reader of needles offers to whoever asks for bytes: the engine's client implements it, the HTTP routes use it,
+ * and neither has to know the other.
+ *
+ * @module
+ */
+import { VerbenaError } from "../rdma/errors.ts";
+
+/** A range of one needle's data, uncompressed as its writer knew it. */
+export interface ReadRequest {
+  /** Volume id, 1 … 2^32−1. */
+  volume: number;
+  /** Needle key. */
+  key: bigint;
+  /** Cookie the needle must bear. */
+  cookie: number;
+  /** First byte. */
+  offset: number;
+  /** Bytes, at least 1. */
+  size: number;
+}
+
+/** Bytes read, held until {@linkcode release}. */
+export interface ReadResult extends Disposable {
+  /** Exactly the `size` bytes asked for. A view that dies with `release`: copy or send before. */
+  readonly bytes: Uint8Array;
+  /** `rdma` only where RDMA operations placed the bytes in this process. */
+  readonly source: "rdma" | "http";
+  /** What moved them: `iwarp`, `verbs:rxe0`, `http`. */
+  readonly transport: string;
+  /** The engine's session that read them. */
+  readonly sessionId: string;
+  /** Size of the whole needle's data, uncompressed. */
+  readonly needleSize: number;
+}
+
+/** Why a read gave no bytes; every code is one HTTP status. */
+export type ReadErrorCode =
+  /** No such volume, needle or cookie, or it is deleted or expired (404). */
+  | "not-found"
+  /** The range does not lie within the needle (416). */
+  | "range"
+  /** A chunk manifest, an erasure-coded or remote volume, or a needle kind that is not served (501). */
+  | "unsupported"
+  /** What is stored fails its checksum or contradicts itself (500). */
+  | "corrupt"
+  /** Sessions, buffers or queues are at their ceiling (503). */
+  | "busy"
+  /** The engine is away, or the volume is being changed just now (503). */
+  | "unavailable"
+  /** It took longer than it may (504). */
+  | "timeout"
+  /** Anything else (500). */
+  | "internal";
+
+/** A read that gave no bytes. */
+export class ReadError extends VerbenaError {
+  static {
+    this.prototype.name = "ReadError";
+  }
+
+  /**
+   * Names the kind and the reason.
+   *
+   * @param reason One sentence that says what was asked and why it was refused.
+   */
+  constructor(
+    /** The kind. */ readonly code: ReadErrorCode,
+    reason: string,
+    /** When it is worth asking again, in seconds, for `busy` and `unavailable`. */ readonly retryAfter?: number,
+  ) {
+    super(reason);
+  }
+}
+
+/** How a reader is doing, for `/health` and `/stats`. Times are milliseconds. */
+export interface ReaderHealth {
+  /** Whether a read would be tried now. False while the circuit breaker is open. */
+  readonly ready: boolean;
+  /** Each engine it reads through. */
+  readonly engines: readonly EngineHealth[];
+}
+
+/** One engine, as its client sees it. */
+export interface EngineHealth {
+  /** `rdma:127.0.0.1:18515`. */
+  readonly address: string;
+  /** Whether a connection stands. */
+  readonly connected: boolean;
+  /** What moves the bytes, `iwarp`; empty before the first connection. */
+  readonly transport: string;
+  /** `closed` lets reads through, `open` answers at once, `half-open` tries one. */
+  readonly circuit: "closed" | "open" | "half-open";
+  /** The last failure, one line; empty when none. */
+  readonly lastError: string;
+  /** What the engine said of itself; undefined before the first connection. */
+  readonly capabilities?: {
+    /** The RDMA device, or the provider's name where there is none. */
+    readonly deviceName: string;
+    /** Its version. */
+    readonly version: string;
+    /** Sessions it allows at once. */
+    readonly maxSessions: number;
+    /** The longest range of one session, in bytes. */
+    readonly maxTransferSize: number;
+    /** True when an RDMA device moves the bytes, false over iWARP in software. */
+    readonly realRdma: boolean;
+  };
+}
+
+/** Counts of a reader's life. */
+export interface ReaderStatistics {
+  /** Reads asked for. */
+  readonly requests: number;
+  /** Reads that gave bytes. */
+  readonly reads: number;
+  /** Of those, the ones whose bytes RDMA placed (read-ahead included). */
+  readonly rdmaReads: number;
+  /** Of those, the ones answered from bytes that read-ahead had placed. */
+  readonly readAheadHits: number;
+  /** Bytes given out. */
+  readonly bytes: number;
+  /** Reads refused, by reason code. */
+  readonly errors: Readonly<Record<string, number>>;
+  /** Engine connections made. */
+  readonly connections: number;
+  /** Reads in flight now. */
+  readonly inFlight: number;
+  /** Registered bytes lent out now, and allocated in all. */
+  readonly pool: { readonly lentBytes: number; readonly allocatedBytes: number; readonly ceiling: number };
+}
+
+/** A source of needle ranges. */
+export interface NeedleReader extends AsyncDisposable {
+  /** Reads exactly the range. Throws ReadError, and the signal's reason when it aborts. */
+  read(request: ReadRequest, signal?: AbortSignal): Promise<ReadResult>;
+  /** How it is doing now. */
+  health(): ReaderHealth;
+  /** What it has done so far. */
+  statistics(): ReaderStatistics;
+  /** Lets reads in flight finish, at most `grace` milliseconds, and closes. */
+  close(grace?: number): Promise<void>;
+}

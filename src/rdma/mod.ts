@@ -1,0 +1,12 @@
+/**
+ * The contract that RDMA providers meet, and what every user of one shares: errors, memory, completions, the pool of
+ * registered buffers, statistics, the registry of providers.
+ *
+ * @module
+ */
+export * from "./completion.ts";
+export * from "./crc32c.ts";
+export * from "./errors.ts";
+export * from "./memory.ts";
+export * from "./provider.ts";
+export * from "./statistics.ts";
