@@ -1,0 +1,258 @@
+/**
+ * One iWARP connection, after its set-up, without I/O: bytes and work requests in, bytes and completions out. The
+ * endpoint around it moves the bytes.
+ *
+ * @module
+ */
+import { type Completion, Opcode, Status } from "../rdma/completion.ts";
+import { reasonOf, SystemError, type VerbenaError, VerbsError, WireError } from "../rdma/errors.ts";
+import { Access, checkRange, type MemoryRegion } from "../rdma/memory.ts";
+import type { Closure, SendWork } from "../rdma/provider.ts";
+import { EndpointStatistics } from "../rdma/statistics.ts";
+import type { Agreement } from "./negotiation.ts";
+import { CompletionQueue, type SendSlot } from "./queues.ts";
+import { Receiver } from "./receiver.ts";
+import { IwarpRegion, MAX_REGION_SIZE, type StagTable } from "./region.ts";
+import { Sender } from "./sender.ts";
+import { Causes, Layer, StreamFault, type Termination } from "./terminate.ts";
+
+/** How a connection is made. */
+export interface ConnectionOptions {
+  /** Accepted the connection, and so may not send before the peer has. */
+  responder: boolean;
+  /** Slots of the send queue. */
+  sendDepth: number;
+  /** Slots of the receive queue. */
+  receiveDepth: number;
+  /** The longest ULPDU to make, in bytes. */
+  ulpduSize: number;
+  /** For error messages: `10.0.0.1:18515`. */
+  peer: string;
+}
+
+/** The machine. */
+export class IwarpConnection {
+  /** Counters, kept in place. */
+  readonly statistics = new EndpointStatistics();
+  readonly #sender: Sender;
+  readonly #receiver: Receiver;
+  readonly #completions: CompletionQueue;
+  readonly #table: StagTable;
+  readonly #options: ConnectionOptions;
+  readonly #readsAllowed: boolean;
+  #sendsHeld = 0; // posted and not yet polled
+  #receivesHeld = 0;
+  #closure: Closure | undefined;
+
+  /** Starts a connection that agreed on `agreement`. */
+  constructor(options: ConnectionOptions, agreement: Agreement, table: StagTable) {
+    this.#options = options;
+    this.#table = table;
+    this.#readsAllowed = agreement.ord > 0;
+    this.#completions = new CompletionQueue(options.sendDepth + options.receiveDepth);
+    const senderOptions = { ...options, held: options.responder };
+    this.#sender = new Sender(senderOptions, agreement, this.#completions, this.statistics);
+    this.#receiver = new Receiver(
+      options.receiveDepth,
+      agreement,
+      options.responder,
+      this.#sender,
+      table,
+      this.#completions,
+      this.statistics,
+    );
+  }
+
+  /** Set once the stream is over for one reason or another; every completion is then there. */
+  get closure(): Closure | undefined {
+    return this.#closure;
+  }
+
+  /** Whether {@linkcode transmit} would give bytes now. */
+  get pending(): boolean {
+    return this.#sender.pending;
+  }
+
+  /** Whether all posted sends have left and been answered. */
+  get idle(): boolean {
+    return this.#sender.idle;
+  }
+
+  /** Completions waiting to be polled. */
+  get completionCount(): number {
+    return this.#completions.length;
+  }
+
+  /** Send queue slots free. */
+  get sendSlots(): number {
+    return this.#options.sendDepth - this.#sendsHeld;
+  }
+
+  /** See {@linkcode Endpoint.postReceive}. */
+  postReceive(id: number, region: MemoryRegion, offset: number, length: number): void {
+    const own = this.#ownRegion(region, "postReceive");
+    checkRange(offset, length, own.length);
+    requireRight(own, "postReceive");
+    if (this.#receivesHeld >= this.#options.receiveDepth) throw queueFull("postReceive", this.#options.receiveDepth);
+    this.#receivesHeld++;
+    if (this.#closure !== undefined) return this.#completions.push(id, Opcode.RECEIVE, Status.FLUSHED, 0, 0);
+    const slot = this.#receiver.queue.push();
+    slot.id = id;
+    slot.region = own;
+    slot.offset = offset;
+    slot.length = length;
+  }
+
+  /** See {@linkcode Endpoint.postSend}. */
+  postSend(work: SendWork | readonly SendWork[]): void {
+    if (Array.isArray(work)) {
+      if (work.length > this.sendSlots) throw queueFull("postSend", this.#options.sendDepth);
+      for (const one of work) this.#checkSend(one);
+      for (const one of work) this.#enqueue(one);
+      return;
+    }
+    if (this.sendSlots === 0) throw queueFull("postSend", this.#options.sendDepth);
+    this.#checkSend(work as SendWork);
+    this.#enqueue(work as SendWork);
+  }
+
+  /** See {@linkcode Endpoint.poll}. */
+  poll(out: Completion[]): number {
+    const count = this.#completions.poll(out);
+    for (let index = 0; index < count; index++) {
+      if (out[index]?.opcode === Opcode.RECEIVE) this.#receivesHeld--;
+      else this.#sendsHeld--;
+    }
+    return count;
+  }
+
+  /** Takes the whole FPDUs within `[from, to)` and returns where the rest begins. Never throws: a violation ends the stream. */
+  receive(bytes: Uint8Array, from: number, to: number): number {
+    if (this.#closure !== undefined) return to;
+    try {
+      const rest = this.#receiver.receive(bytes, from, to);
+      if (this.#receiver.termination !== undefined) this.#terminated(this.#receiver.termination);
+      return rest;
+    } catch (error) {
+      if (error instanceof StreamFault) this.#fault(error, this.#receiver.faultHeader(), this.#receiver.faultSize);
+      else if (error instanceof WireError) this.lose(error);
+      else throw error;
+      return to;
+    }
+  }
+
+  /** Fills `into` with whole FPDUs; see {@linkcode Sender.transmit}. Never throws. */
+  transmit(into: Uint8Array): number {
+    try {
+      return this.#sender.transmit(into);
+    } catch (error) {
+      if (!(error instanceof StreamFault)) throw error;
+      this.#fault(error, new Uint8Array(0), 0);
+      return this.#sender.transmit(into);
+    }
+  }
+
+  /** The peer ended its half of the TCP stream, `remainder` bytes into an FPDU. */
+  peerClosed(remainder: number): void {
+    if (remainder === 0 && this.#sender.queue.length === 0 && this.#sender.responses.length === 0) {
+      this.#end({ graceful: true }, Status.FLUSHED);
+    } else {
+      const where = remainder === 0 ? "with work under way" : `${remainder} bytes into an FPDU`;
+      this.lose(new VerbsError(this.#call, "lost", `the peer closed the connection ${where}`));
+    }
+  }
+
+  /** The TCP connection broke. */
+  lose(error: VerbenaError): void {
+    if (this.#closure !== undefined) return;
+    this.statistics.errors.add(error instanceof VerbsError ? error.code : reasonOf(error));
+    this.#end({ graceful: false, error }, Status.FLUSHED);
+  }
+
+  /** This side ends the connection; what is queued is flushed. */
+  close(): void {
+    this.#end({ graceful: true }, Status.FLUSHED);
+  }
+
+  get #call(): string {
+    return `connection with ${this.#options.peer}`;
+  }
+
+  #terminated(termination: Termination): void {
+    const { cause, control, frame } = termination;
+    const isAccess = cause.layer === Layer.RDMAP && cause.type === 1;
+    const detail = `${cause.words} (control ${control}${frame === "" ? "" : `, frame ${frame}`})`;
+    this.statistics.errors.add(`terminated by peer: ${cause.words}`);
+    const error = new VerbsError(this.#call, "terminated by peer", detail);
+    this.#end({ graceful: false, error }, isAccess ? Status.REMOTE_ACCESS : Status.REMOTE_OPERATION);
+  }
+
+  #fault(fault: StreamFault, header: Uint8Array, ulpduSize: number): void {
+    this.statistics.errors.add(fault.reason.words);
+    const error = new VerbsError(this.#call, "terminated", fault.message);
+    const receiveStatus = fault.reason === Causes.TOO_LONG ? Status.LOCAL_LENGTH : Status.FLUSHED;
+    this.#end({ graceful: false, error }, Status.FLUSHED, receiveStatus);
+    this.#sender.terminate(fault.reason, header, ulpduSize);
+  }
+
+  #end(closure: Closure, readStatus: Status, receiveStatus: Status = Status.FLUSHED): void {
+    if (this.#closure !== undefined) return;
+    this.#closure = closure;
+    this.#sender.flush(readStatus);
+    this.#receiver.flush(receiveStatus);
+  }
+
+  #ownRegion(region: MemoryRegion, call: string): IwarpRegion {
+    if (region instanceof IwarpRegion && region.belongsTo(this.#table)) return region;
+    throw new RangeError(`${call}: the region is disposed, or of another protection domain`);
+  }
+
+  #checkSend(work: SendWork): void {
+    const region = this.#ownRegion(work.region, "postSend");
+    checkRange(work.offset, work.length, region.length);
+    if (work.opcode === Opcode.RECEIVE || work.length > MAX_REGION_SIZE) throw new RangeError("postSend: bad opcode");
+    if (work.opcode === Opcode.SEND) return;
+    if (work.remoteKey === undefined) throw new RangeError("postSend: remoteKey is missing");
+    if (work.opcode === Opcode.SEND_INVALIDATE) return;
+    if (work.remoteAddress === undefined) throw new RangeError("postSend: remoteAddress is missing");
+    const end = work.remoteAddress + BigInt(work.length);
+    if (work.remoteAddress < 0n || end > 1n << 64n) {
+      throw new RangeError(`postSend: remoteAddress ${work.remoteAddress}`);
+    }
+    if (work.opcode !== Opcode.READ) return;
+    requireRight(region, "postSend of an RDMA Read");
+    if (!this.#readsAllowed) {
+      throw new VerbsError("postSend", "no reads", "the peer allows no RDMA Reads on this connection");
+    }
+  }
+
+  #enqueue(work: SendWork): void {
+    this.#sendsHeld++;
+    if (this.#closure !== undefined) return this.#completions.push(work.id, work.opcode, Status.FLUSHED, 0, 0);
+    fill(this.#sender.queue.push(), work);
+  }
+}
+
+function fill(slot: SendSlot, work: SendWork): void {
+  const address = work.remoteAddress ?? 0n;
+  slot.id = work.id;
+  slot.opcode = work.opcode;
+  slot.region = work.region as IwarpRegion;
+  slot.offset = work.offset;
+  slot.length = work.length;
+  slot.remoteHigh = Number(address >> 32n);
+  slot.remoteLow = Number(address & 0xffff_ffffn);
+  slot.remoteKey = work.remoteKey ?? 0;
+  slot.moved = 0;
+  slot.sinkStag = 0;
+  slot.done = false;
+}
+
+function requireRight(region: IwarpRegion, call: string): void {
+  if ((region.access & Access.LOCAL_WRITE) !== 0) return;
+  throw new RangeError(`${call}: the region was registered without Access.LOCAL_WRITE`);
+}
+
+function queueFull(call: string, depth: number): SystemError {
+  return new SystemError(call, "ENOMEM", `all ${depth} slots are taken; poll completions, or ask for a deeper queue`);
+}

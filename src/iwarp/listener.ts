@@ -1,0 +1,174 @@
+/**
+ * The passive side: accepts sockets, reads their MPA requests, and hands out connection requests.
+ *
+ * @module
+ */
+import { reasonOf, VerbsError, WireError } from "../rdma/errors.ts";
+import type { ConnectionRequest, Endpoint, EndpointOptions, Listener, RdmaAddress } from "../rdma/provider.ts";
+import { Counters } from "../rdma/statistics.ts";
+import { closeQuietly } from "./endpoint.ts";
+import { encodeMpaFrame, type MpaFrame } from "./mpa.ts";
+import { agreeAsResponder, rejectFrame } from "./negotiation.ts";
+import type { IwarpDomain } from "./provider.ts";
+import { readFrame, SETUP_TIMEOUT, setupDeadline, writeAll } from "./setup.ts";
+
+/** Sockets whose request is being read, and requests not yet taken, at most; more are closed at once. */
+export const MAX_PENDING_REQUESTS = 256;
+
+/** The listener. */
+export class IwarpListener implements Listener {
+  /** Where it listens. */
+  readonly address: RdmaAddress;
+  readonly #domain: IwarpDomain;
+  readonly #listener: Deno.TcpListener;
+  readonly #refused = new Counters();
+  readonly #settingUp = new Map<Deno.TcpConn, Promise<void>>();
+  readonly #ready: IwarpRequest[] = [];
+  readonly #accepting: Promise<void>;
+  #waiter: (() => void) | undefined;
+  #closed = false;
+
+  /** Starts accepting. */
+  constructor(domain: IwarpDomain, listener: Deno.TcpListener) {
+    this.#domain = domain;
+    this.#listener = listener;
+    this.address = { hostname: listener.addr.hostname, port: listener.addr.port };
+    this.#accepting = this.#accept();
+  }
+
+  /** Refusals by reason. */
+  get refused(): ReadonlyMap<string, number> {
+    return this.#refused.map;
+  }
+
+  /** The requests, until {@linkcode close}. */
+  async *[Symbol.asyncIterator](): AsyncIterator<ConnectionRequest> {
+    for (;;) {
+      const request = this.#ready.shift();
+      if (request !== undefined) yield request;
+      else if (this.#closed) return;
+      else {
+        await new Promise<void>((resolve) => this.#waiter = resolve);
+        this.#waiter = undefined;
+      }
+    }
+  }
+
+  /** Stops. */
+  async close(): Promise<void> {
+    if (!this.#closed) {
+      this.#closed = true;
+      this.#listener.close();
+      for (const socket of this.#settingUp.keys()) closeQuietly(socket);
+      for (const request of this.#ready.splice(0)) request.drop();
+      this.#waiter?.();
+    }
+    await this.#accepting;
+    await Promise.all(this.#settingUp.values());
+  }
+
+  /** The same as close(). */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #accept(): Promise<void> {
+    while (!this.#closed) {
+      let socket: Deno.TcpConn;
+      try {
+        socket = await this.#listener.accept();
+      } catch (error) {
+        if (this.#closed) return;
+        // Out of descriptors, or a peer that reset before it was accepted: neither ends the listener.
+        this.#refused.add(reasonOf(error));
+        await new Promise((resolve) => setTimeout(resolve, 50));
+        continue;
+      }
+      if (this.#settingUp.size + this.#ready.length >= MAX_PENDING_REQUESTS) {
+        this.#refused.add("too many pending requests");
+        closeQuietly(socket);
+        continue;
+      }
+      this.#settingUp.set(socket, this.#setUp(socket).finally(() => this.#settingUp.delete(socket)));
+    }
+  }
+
+  async #setUp(socket: Deno.TcpConn): Promise<void> {
+    using deadline = setupDeadline(SETUP_TIMEOUT);
+    using _guard = deadline.closesOnAbort(socket);
+    try {
+      socket.setNoDelay(true);
+      const { frame, rest } = await readFrame(socket, "request");
+      // An initiator may not send before it has the reply (RFC 5044 §7.1.2).
+      if (rest.length > 0) throw new WireError("mpa", "bytes behind the request", rest.length);
+      if (this.#closed) throw new VerbsError("accept", "closed");
+      if (frame.markers) return await this.#refuseMarkers(socket, frame);
+      this.#ready.push(new IwarpRequest(this.#domain, socket, frame));
+      this.#waiter?.();
+    } catch (error) {
+      const cause = deadline.explain("accept", error);
+      this.#refused.add(cause instanceof VerbsError ? `${cause.code}` : cause.message);
+      closeQuietly(socket);
+    }
+  }
+
+  async #refuseMarkers(socket: Deno.TcpConn, request: MpaFrame): Promise<void> {
+    this.#refused.add("markers");
+    await writeAll(socket, encodeMpaFrame("reply", rejectFrame(request, new Uint8Array(0))));
+    closeQuietly(socket);
+  }
+}
+
+/** A request that waits for its answer. */
+class IwarpRequest implements ConnectionRequest {
+  readonly remote: RdmaAddress;
+  readonly privateData: Uint8Array;
+  readonly #domain: IwarpDomain;
+  readonly #socket: Deno.TcpConn;
+  readonly #frame: MpaFrame;
+  #answered = false;
+
+  constructor(domain: IwarpDomain, socket: Deno.TcpConn, frame: MpaFrame) {
+    this.#domain = domain;
+    this.#socket = socket;
+    this.#frame = frame;
+    this.remote = { hostname: socket.remoteAddr.hostname, port: socket.remoteAddr.port };
+    this.privateData = frame.privateData;
+  }
+
+  async accept(options: EndpointOptions = {}): Promise<Endpoint> {
+    this.#answer();
+    using deadline = setupDeadline(options.setupTimeout, options.signal);
+    using _guard = deadline.closesOnAbort(this.#socket);
+    try {
+      const { reply, agreement } = agreeAsResponder(this.#domain.wishes(options, this.remote.hostname), this.#frame);
+      const endpoint = this.#domain.endpoint(this.#socket, true, agreement, new Uint8Array(0), options);
+      await writeAll(this.#socket, encodeMpaFrame("reply", reply));
+      endpoint.start();
+      return endpoint;
+    } catch (error) {
+      closeQuietly(this.#socket);
+      throw deadline.explain(`accept ${this.remote.hostname}:${this.remote.port}`, error);
+    }
+  }
+
+  async reject(privateData: Uint8Array = new Uint8Array(0)): Promise<void> {
+    this.#answer();
+    try {
+      await writeAll(this.#socket, encodeMpaFrame("reply", rejectFrame(this.#frame, privateData)));
+    } finally {
+      closeQuietly(this.#socket);
+    }
+  }
+
+  /** Closes without an answer. */
+  drop(): void {
+    this.#answered = true;
+    closeQuietly(this.#socket);
+  }
+
+  #answer(): void {
+    if (this.#answered) throw new RangeError("the connection request was answered already");
+    this.#answered = true;
+  }
+}

@@ -1,0 +1,187 @@
+/**
+ * The iwarp provider: RDMA over plain TCP, on any machine that Deno runs on.
+ *
+ * @module
+ */
+import { ConfigError, reasonOf, SystemError } from "../rdma/errors.ts";
+import type {
+  Capabilities,
+  Endpoint,
+  EndpointOptions,
+  Listener,
+  ProtectionDomain,
+  Provider,
+  RdmaAddress,
+} from "../rdma/provider.ts";
+import { IwarpConnection } from "./connection.ts";
+import { closeQuietly, IwarpEndpoint } from "./endpoint.ts";
+import { IwarpListener } from "./listener.ts";
+import { encodeMpaFrame } from "./mpa.ts";
+import { agreeAsInitiator, type Agreement, type MpaWishes, requestFrame } from "./negotiation.ts";
+import { type IwarpRegion, MAX_REGION_SIZE, StagTable } from "./region.ts";
+import { readFrame, setupDeadline, writeAll } from "./setup.ts";
+import { MAX_ULPDU_SIZE, TAGGED_HEADER_SIZE } from "./wire.ts";
+
+/** How the provider behaves; the same for every connection of its domains. */
+export interface IwarpOptions {
+  /**
+   * CRC-32C on every FPDU (RFC 5044 §4.4). `auto`, the default, leaves it out between processes of one machine, whose
+   * bytes never leave memory, and asks for it everywhere else. A peer that asks for it gets it in any case.
+   */
+  crc?: "on" | "off" | "auto";
+  /** MPA revision that connecting asks for. Default 2, which agrees on IRD and ORD (RFC 6581). */
+  revision?: 1 | 2;
+  /**
+   * The longest ULPDU to send, in bytes, 128 … 65,535. Software peers take any; hardware wants an FPDU in one TCP
+   * segment, 1,440 or so on Ethernet. Default 65,518: 65,504 bytes of payload.
+   */
+  ulpduSize?: number;
+}
+
+/** {@linkcode IwarpOptions} with every choice made. */
+export type IwarpSettings = Required<IwarpOptions>;
+
+const DEFAULT_ULPDU_SIZE = 65_504 + TAGGED_HEADER_SIZE;
+
+/** Makes the provider. Throws ConfigError for an option out of range. */
+export function iwarpProvider(options: IwarpOptions = {}): Provider {
+  const settings: IwarpSettings = { crc: "auto", revision: 2, ulpduSize: DEFAULT_ULPDU_SIZE, ...options };
+  if (!Number.isInteger(settings.ulpduSize) || settings.ulpduSize < 128 || settings.ulpduSize > MAX_ULPDU_SIZE) {
+    throw new ConfigError(`ulpduSize: ${settings.ulpduSize} is not a whole number from 128 to ${MAX_ULPDU_SIZE}`);
+  }
+  return {
+    name: "iwarp",
+    unavailable: async (address) => {
+      const host = `${bracketed(address.hostname)}:${address.port}`;
+      const { state } = await Deno.permissions.query({ name: "net", host });
+      return state === "denied" ? `--allow-net does not cover ${host}` : undefined;
+    },
+    open: () => Promise.resolve(new IwarpDomain(settings)),
+  };
+}
+
+/** A protection domain of the iwarp provider: a table of STags, and sockets. */
+export class IwarpDomain implements ProtectionDomain {
+  /** `iwarp`. */
+  readonly transport = "iwarp";
+  /** What this stack can do. */
+  readonly capabilities: Capabilities = {
+    maxMessageSize: MAX_REGION_SIZE,
+    maxRegionSize: MAX_REGION_SIZE,
+    maxReadDepth: 128,
+    remoteInvalidate: true,
+  };
+  readonly #table = new StagTable();
+  readonly #settings: IwarpSettings;
+
+  /** Made by the provider's `open`. */
+  constructor(settings: IwarpSettings) {
+    this.#settings = settings;
+  }
+
+  /** Bytes registered now. */
+  get registeredBytes(): number {
+    return this.#table.bytes;
+  }
+
+  /** Regions registered now. */
+  get regionCount(): number {
+    return this.#table.size;
+  }
+
+  /** Registers zeroed memory. */
+  register(length: number, access: number): IwarpRegion {
+    return this.#table.register(length, access);
+  }
+
+  /** Connects. */
+  async connect(address: RdmaAddress, options: EndpointOptions = {}): Promise<Endpoint> {
+    const peer = `${bracketed(address.hostname)}:${address.port}`;
+    using deadline = setupDeadline(options.setupTimeout, options.signal);
+    let socket: Deno.TcpConn;
+    try {
+      socket = await Deno.connect({ ...address, transport: "tcp", signal: deadline.signal });
+    } catch (error) {
+      throw deadline.explain(`connect ${peer}`, error);
+    }
+    using _guard = deadline.closesOnAbort(socket);
+    try {
+      socket.setNoDelay(true);
+      const wishes = this.wishes(options, socket.remoteAddr.hostname);
+      await writeAll(socket, encodeMpaFrame("request", requestFrame(wishes)));
+      const { frame, rest } = await readFrame(socket, "reply");
+      const agreement = agreeAsInitiator(wishes, frame, peer);
+      const endpoint = this.endpoint(socket, false, agreement, rest, options);
+      endpoint.start();
+      return endpoint;
+    } catch (error) {
+      closeQuietly(socket);
+      throw deadline.explain(`connect ${peer}`, error);
+    }
+  }
+
+  /** Listens. */
+  listen(address: RdmaAddress): Promise<Listener> {
+    try {
+      return Promise.resolve(new IwarpListener(this, Deno.listen({ ...address, transport: "tcp" })));
+    } catch (error) {
+      const code = error instanceof Deno.errors.AddrInUse ? "EADDRINUSE" : "EADDRNOTAVAIL";
+      const call = `listen ${bracketed(address.hostname)}:${address.port}`;
+      return Promise.reject(new SystemError(call, code, reasonOf(error)));
+    }
+  }
+
+  /** Disposes every region. */
+  [Symbol.dispose](): void {
+    this.#table.clear();
+  }
+
+  /** What this side wants of a connection with `host`. */
+  wishes(options: EndpointOptions, host: string): MpaWishes {
+    const { crc, revision } = this.#settings;
+    return {
+      crc: crc === "on" || (crc === "auto" && !isLoopback(host)),
+      readDepth: Math.min(options.readDepth ?? 16, this.capabilities.maxReadDepth),
+      revision,
+      privateData: options.privateData ?? new Uint8Array(0),
+    };
+  }
+
+  /** Makes the endpoint of a socket whose set-up is agreed on, lets the user prepare it, and starts it. */
+  endpoint(
+    socket: Deno.TcpConn,
+    responder: boolean,
+    agreement: Agreement,
+    early: Uint8Array,
+    options: EndpointOptions,
+  ): IwarpEndpoint {
+    const { hostname, port } = socket.remoteAddr;
+    const connection = new IwarpConnection(
+      {
+        responder,
+        sendDepth: depth("sendDepth", options.sendDepth ?? 256),
+        receiveDepth: depth("receiveDepth", options.receiveDepth ?? 256),
+        ulpduSize: this.#settings.ulpduSize,
+        peer: `${bracketed(hostname)}:${port}`,
+      },
+      agreement,
+      this.#table,
+    );
+    const endpoint = new IwarpEndpoint(connection, socket, agreement.privateData, early);
+    options.prepare?.(endpoint);
+    return endpoint;
+  }
+}
+
+function depth(name: string, value: number): number {
+  if (Number.isInteger(value) && value >= 1 && value <= 65_536) return value;
+  throw new ConfigError(`${name}: ${value} is not a whole number from 1 to 65536`);
+}
+
+function isLoopback(host: string): boolean {
+  return host.startsWith("127.") || host === "::1" || host.startsWith("::ffff:127.");
+}
+
+function bracketed(host: string): string {
+  return host.includes(":") ? `[${host}]` : host;
+}

@@ -1,0 +1,361 @@
+/**
+ * The sending half of a stream: turns posted work and answers to the peer's Reads into FPDUs. No I/O: it fills the
+ * buffers it is given and is told when they were written out.
+ *
+ * @module
+ */
+import { Opcode, Status } from "../rdma/completion.ts";
+import { crc32c } from "../rdma/crc32c.ts";
+import type { EndpointStatistics } from "../rdma/statistics.ts";
+import type { Agreement } from "./negotiation.ts";
+import { type CompletionQueue, ResponseSlot, Ring, SendSlot } from "./queues.ts";
+import { type Cause, Causes, encodeTerminate, StreamFault } from "./terminate.ts";
+import {
+  FPDU_CRC_SIZE,
+  FPDU_LENGTH_SIZE,
+  fpduSize,
+  putTagged,
+  putUntagged,
+  Queue,
+  Rdmap,
+  READ_REQUEST_SIZE,
+  TAGGED_HEADER_SIZE,
+  UNTAGGED_HEADER_SIZE,
+} from "./wire.ts";
+
+/** The STag of ready-to-receive frames, which name no memory; some hardware faults on 0. */
+export const RTR_STAG = 1;
+
+/** What the sending half needs to know. */
+export interface SenderOptions {
+  /** Slots of the send queue. */
+  sendDepth: number;
+  /** The longest ULPDU to make, in bytes. */
+  ulpduSize: number;
+  /** Whether nothing may leave before the peer's first FPDU: true of a responder. */
+  held: boolean;
+}
+
+/** The sending half. */
+export class Sender {
+  /** Posted work that has not completed; `head` is the oldest. */
+  readonly queue: Ring<SendSlot>;
+  /** The peer's Reads to answer. */
+  readonly responses: Ring<ResponseSlot>;
+  /** Positions in `queue` of Reads under way, oldest first. */
+  readonly reads: Ring<{ position: number }>;
+  /** A ready-to-receive Read is under way. */
+  rtrReadPending = false;
+
+  readonly #completions: CompletionQueue;
+  readonly #statistics: EndpointStatistics;
+  readonly #crc: boolean;
+  readonly #ord: number;
+  readonly #ulpduSize: number;
+  #ready: Agreement["readyToReceive"];
+  #held: boolean;
+  #next = 0; // position in `queue` of the first request not yet wholly sent
+  #answerNext = false; // whose turn it is
+  #sendSequence = 1;
+  #readSequence = 1;
+  #terminate: Uint8Array | undefined;
+  #ended = false;
+  #into = new Uint8Array(0) as Uint8Array;
+  #view = new DataView(this.#into.buffer);
+
+  /** Starts with empty queues; an initiator that agreed to a ready-to-receive frame sends it first. */
+  constructor(
+    options: SenderOptions,
+    agreement: Agreement,
+    completions: CompletionQueue,
+    statistics: EndpointStatistics,
+  ) {
+    this.#completions = completions;
+    this.#statistics = statistics;
+    this.#crc = agreement.crc;
+    this.#ord = agreement.ord;
+    this.#ulpduSize = options.ulpduSize;
+    this.#held = options.held;
+    this.#ready = options.held ? "none" : agreement.readyToReceive;
+    this.queue = new Ring(options.sendDepth, () => new SendSlot());
+    this.responses = new Ring(Math.max(1, agreement.ird), () => new ResponseSlot());
+    this.reads = new Ring(Math.max(1, agreement.ord), () => ({ position: 0 }));
+  }
+
+  /** Whether {@linkcode transmit} would give bytes now. */
+  get pending(): boolean {
+    if (this.#terminate !== undefined) return true;
+    if (this.#ended || this.#held) return false;
+    if (this.#ready !== "none" || this.responses.length > 0) return true;
+    return this.#sendable() !== undefined;
+  }
+
+  /** Whether all that was posted has been sent and answered. */
+  get idle(): boolean {
+    return this.queue.length === 0 && this.responses.length === 0;
+  }
+
+  /** The peer's first FPDU arrived: a responder may send (RFC 5044 §7.1.2). */
+  release(): void {
+    this.#held = false;
+  }
+
+  /** Sends a Terminate as the last thing, in place of all that waits (RFC 5040 §4.8). */
+  terminate(cause: Cause, header: Uint8Array, ulpduSize: number): void {
+    this.#ended = true;
+    // A responder that was never allowed to speak ends the stream without a word.
+    if (!this.#held) this.#terminate = encodeTerminate(cause, header, ulpduSize);
+  }
+
+  /**
+   * Fills `into`, which has room for one of the longest at least, with whole FPDUs; returns the bytes used. What they
+   * carry is copied, so Sends and Writes complete here. Throws StreamFault when memory was withdrawn under its work.
+   */
+  transmit(into: Uint8Array): number {
+    if (into !== this.#into) {
+      this.#into = into;
+      this.#view = new DataView(into.buffer, into.byteOffset, into.byteLength);
+    }
+    let at = 0;
+    if (this.#terminate !== undefined) {
+      at = this.#emitUntagged(
+        0,
+        Rdmap.TERMINATE,
+        0,
+        Queue.TERMINATE,
+        1,
+        0,
+        true,
+        this.#terminate,
+        0,
+        this.#terminate.length,
+      );
+      this.#terminate = undefined;
+    }
+    const longest = fpduSize(this.#ulpduSize);
+    while (this.pending && into.length - at >= longest) at = this.#emitNext(at);
+    this.retire();
+    return at;
+  }
+
+  /** Completes, in order, what is done. */
+  retire(): void {
+    while (this.queue.length > 0 && this.queue.at(this.queue.head).done) {
+      const slot = this.queue.at(this.queue.head++);
+      this.#count(slot);
+      this.#completions.push(slot.id, slot.opcode, Status.SUCCESS, slot.length, 0);
+      slot.region = undefined;
+    }
+  }
+
+  /** Completes all that is left as failed: the oldest Read under way with `readStatus`, the rest as flushed. */
+  flush(readStatus: Status): void {
+    const failing = this.reads.length > 0 ? this.reads.at(this.reads.head).position : -1;
+    while (this.queue.length > 0) {
+      const position = this.queue.head++;
+      const slot = this.queue.at(position);
+      this.#completions.push(slot.id, slot.opcode, position === failing ? readStatus : Status.FLUSHED, 0, 0);
+      slot.region = undefined;
+    }
+    this.#next = this.queue.head;
+    this.reads.head = this.reads.tail;
+    this.responses.head = this.responses.tail;
+    this.#ended = true;
+  }
+
+  #count(slot: SendSlot): void {
+    const statistics = this.#statistics;
+    if (slot.opcode === Opcode.WRITE) {
+      statistics.writes++;
+      statistics.writeBytes += slot.length;
+    } else if (slot.opcode === Opcode.READ) {
+      statistics.reads++;
+      statistics.readBytes += slot.length;
+    } else {
+      statistics.sends++;
+      statistics.sendBytes += slot.length;
+    }
+  }
+
+  // A Read waits for one of the peer's inbound slots, and holds what is behind it: work leaves in order.
+  #sendable(): SendSlot | undefined {
+    if (this.#next >= this.queue.tail) return undefined;
+    const slot = this.queue.at(this.#next);
+    return slot.opcode === Opcode.READ && this.reads.length >= this.#ord ? undefined : slot;
+  }
+
+  // Answers and own work take turns at message boundaries, so that neither starves the other.
+  #emitNext(at: number): number {
+    if (this.#ready !== "none") return this.#emitReadyToReceive(at);
+    const own = this.#sendable();
+    const answer = this.responses.length > 0 ? this.responses.at(this.responses.head) : undefined;
+    const ownTurn = own !== undefined && (own.moved > 0 || !this.#answerNext);
+    if (answer !== undefined && (answer.moved > 0 || !ownTurn)) return this.#emitResponse(at, answer);
+    if (own === undefined) return at;
+    if (own.opcode === Opcode.READ) return this.#emitRead(at, own);
+    return own.opcode === Opcode.WRITE ? this.#emitWrite(at, own) : this.#emitSend(at, own);
+  }
+
+  #emitReadyToReceive(at: number): number {
+    const kind = this.#ready;
+    this.#ready = "none";
+    const none = this.#into;
+    if (kind === "write") return this.#emitTagged(at, Rdmap.WRITE, RTR_STAG, 0, 0, true, none, 0, 0);
+    if (kind === "send") {
+      return this.#emitUntagged(at, Rdmap.SEND, 0, Queue.SEND, this.#sendSequence++, 0, true, none, 0, 0);
+    }
+    this.rtrReadPending = true;
+    return this.#emitReadRequest(at, RTR_STAG, 0, 0, 0, RTR_STAG, 0, 0);
+  }
+
+  #emitWrite(at: number, slot: SendSlot): number {
+    const size = Math.min(slot.length - slot.moved, this.#ulpduSize - TAGGED_HEADER_SIZE);
+    const last = slot.moved + size === slot.length;
+    const low = slot.remoteLow + slot.moved;
+    const high = (slot.remoteHigh + (low > 0xffff_ffff ? 1 : 0)) >>> 0;
+    const bytes = (slot.region as NonNullable<typeof slot.region>).bytes;
+    at = this.#emitTagged(
+      at,
+      Rdmap.WRITE,
+      slot.remoteKey,
+      high,
+      low >>> 0,
+      last,
+      bytes,
+      slot.offset + slot.moved,
+      size,
+    );
+    this.#advance(slot, size, last);
+    return at;
+  }
+
+  #emitSend(at: number, slot: SendSlot): number {
+    const size = Math.min(slot.length - slot.moved, this.#ulpduSize - UNTAGGED_HEADER_SIZE);
+    const last = slot.moved + size === slot.length;
+    const invalidates = slot.opcode === Opcode.SEND_INVALIDATE;
+    const opcode = invalidates ? Rdmap.SEND_INVALIDATE : Rdmap.SEND;
+    const bytes = (slot.region as NonNullable<typeof slot.region>).bytes;
+    const stag = invalidates ? slot.remoteKey : 0;
+    const from = slot.offset + slot.moved;
+    at = this.#emitUntagged(at, opcode, stag, Queue.SEND, this.#sendSequence, slot.moved, last, bytes, from, size);
+    if (last) this.#sendSequence = (this.#sendSequence + 1) >>> 0;
+    this.#advance(slot, size, last);
+    return at;
+  }
+
+  #emitRead(at: number, slot: SendSlot): number {
+    const region = slot.region as NonNullable<typeof slot.region>;
+    slot.sinkStag = region.remoteKey;
+    this.reads.push().position = this.#next++;
+    this.#answerNext = true;
+    const { addressHigh } = region;
+    const { remoteKey, remoteHigh, remoteLow, length, offset, sinkStag } = slot;
+    return this.#emitReadRequest(at, sinkStag, addressHigh, offset, length, remoteKey, remoteHigh, remoteLow);
+  }
+
+  #emitReadRequest(
+    at: number,
+    sinkStag: number,
+    sinkHigh: number,
+    sinkLow: number,
+    size: number,
+    sourceStag: number,
+    sourceHigh: number,
+    sourceLow: number,
+  ): number {
+    const payload = at + FPDU_LENGTH_SIZE + UNTAGGED_HEADER_SIZE;
+    const view = this.#view;
+    view.setUint32(payload, sinkStag);
+    view.setUint32(payload + 4, sinkHigh);
+    view.setUint32(payload + 8, sinkLow);
+    view.setUint32(payload + 12, size);
+    view.setUint32(payload + 16, sourceStag);
+    view.setUint32(payload + 20, sourceHigh);
+    view.setUint32(payload + 24, sourceLow);
+    const sequence = this.#readSequence;
+    this.#readSequence = (sequence + 1) >>> 0;
+    putUntagged(view, at + FPDU_LENGTH_SIZE, Rdmap.READ_REQUEST, true, 0, Queue.READ_REQUEST, sequence, 0);
+    return this.#seal(at, UNTAGGED_HEADER_SIZE + READ_REQUEST_SIZE);
+  }
+
+  #emitResponse(at: number, slot: ResponseSlot): number {
+    const region = slot.region; // none where nothing is read
+    if (region !== undefined && (slot.sourceStag !== region.remoteKey || !region.valid)) {
+      throw new StreamFault(Causes.READ_STAG, slot.sourceStag);
+    }
+    const bytes = region === undefined ? this.#into : region.bytes;
+    const size = Math.min(slot.length - slot.moved, this.#ulpduSize - TAGGED_HEADER_SIZE);
+    const last = slot.moved + size === slot.length;
+    const low = slot.sinkLow + slot.moved;
+    const high = (slot.sinkHigh + (low > 0xffff_ffff ? 1 : 0)) >>> 0;
+    const from = slot.offset + slot.moved;
+    at = this.#emitTagged(at, Rdmap.READ_RESPONSE, slot.sinkStag, high, low >>> 0, last, bytes, from, size);
+    slot.moved += size;
+    this.#statistics.servedBytes += size;
+    if (last) {
+      this.#answerNext = false;
+      slot.region = undefined;
+      this.responses.head++;
+    }
+    return at;
+  }
+
+  #advance(slot: SendSlot, size: number, last: boolean): void {
+    slot.moved += size;
+    if (!last) return;
+    slot.done = true; // its bytes are copied: the buffer is the user's again
+    this.#next++;
+    this.#answerNext = true;
+  }
+
+  #emitTagged(
+    at: number,
+    opcode: number,
+    stag: number,
+    high: number,
+    low: number,
+    last: boolean,
+    bytes: Uint8Array,
+    from: number,
+    size: number,
+  ): number {
+    putTagged(this.#view, at + FPDU_LENGTH_SIZE, opcode, last, stag, high, low);
+    this.#copy(bytes, from, size, at + FPDU_LENGTH_SIZE + TAGGED_HEADER_SIZE);
+    return this.#seal(at, TAGGED_HEADER_SIZE + size);
+  }
+
+  #emitUntagged(
+    at: number,
+    opcode: number,
+    stag: number,
+    queue: number,
+    sequence: number,
+    offset: number,
+    last: boolean,
+    bytes: Uint8Array,
+    from: number,
+    size: number,
+  ): number {
+    putUntagged(this.#view, at + FPDU_LENGTH_SIZE, opcode, last, stag, queue, sequence, offset);
+    this.#copy(bytes, from, size, at + FPDU_LENGTH_SIZE + UNTAGGED_HEADER_SIZE);
+    return this.#seal(at, UNTAGGED_HEADER_SIZE + size);
+  }
+
+  #copy(bytes: Uint8Array, from: number, size: number, to: number): void {
+    // A region disposed under its own work has no bytes left; what lies in the buffer must not leave in their place.
+    if (from + size > bytes.length) throw new StreamFault(Causes.LOCAL, "a region disposed while work used it");
+    if (size > 0) this.#into.set(bytes.subarray(from, from + size), to);
+  }
+
+  // Length in front, zeroed padding and CRC behind.
+  #seal(at: number, ulpduSize: number): number {
+    this.#view.setUint16(at, ulpduSize);
+    const end = at + fpduSize(ulpduSize);
+    this.#into.fill(0, at + FPDU_LENGTH_SIZE + ulpduSize, end);
+    if (this.#crc) {
+      const covered = this.#into.subarray(at, end - FPDU_CRC_SIZE);
+      this.#view.setUint32(end - FPDU_CRC_SIZE, crc32c(covered), true);
+    }
+    return end;
+  }
+}
