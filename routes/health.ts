@@ -1,0 +1,63 @@
+/**
+ * `/health`: whether reads would be served now. `weed mount` asks once, when it starts, and takes nothing but 200,
+ * `"healthy"` and `rdma.enabled` true.
+ *
+ * @module
+ */
+import { Hono } from "hono";
+import type { ReaderHealth } from "../src/engine/reader.ts";
+import { json, timestamp } from "./format.ts";
+import { DEFAULT_RETRY_AFTER, methodNotAllowed } from "./http_error.ts";
+import type { Environment, Service } from "./service.ts";
+
+/** What a client wants to know of the engines, in one place for `/health` and `/stats`. */
+export interface Condition {
+  /** Whether RDMA reads would be tried now. */
+  readonly enabled: boolean;
+  /** Whether a connection to an engine stands. */
+  readonly connected: boolean;
+  /** What moves the bytes of the first connected engine, `iwarp`; empty while none is. */
+  readonly transport: string;
+  /** Why not, one line; empty when all is well. */
+  readonly error: string;
+}
+
+/** Sums up a reader's health. */
+export function conditionOf(health: ReaderHealth): Condition {
+  const connected = health.engines.find((engine) => engine.connected);
+  const enabled = health.ready && health.engines.length > 0;
+  const failed = health.engines.find((engine) => engine.lastError !== "");
+  return {
+    enabled,
+    connected: connected !== undefined,
+    transport: connected?.transport ?? "",
+    error: connected !== undefined && enabled
+      ? ""
+      : failed?.lastError ?? (health.engines.length === 0 ? "no engine is configured" : ""),
+  };
+}
+
+/** The sub-app of `/health`. */
+export function healthRoutes(service: Service): Hono<Environment> {
+  const app = new Hono<Environment>();
+  app.get("/", () => {
+    const { enabled, connected, transport, error } = conditionOf(service.reader.health());
+    const body = {
+      status: enabled ? "healthy" : "unhealthy",
+      timestamp: timestamp(service.clock),
+      version: service.version,
+      rdma: {
+        enabled,
+        connected,
+        type: "local", // the only kind that SeaweedFS's own sidecar knows
+        transport,
+        zerocopy_enabled: false, // bytes travel in the answer, never through a temporary file
+        pooling_enabled: true,
+        ...(error === "" ? {} : { error }),
+      },
+    };
+    return enabled ? json(body) : json(body, 503, { "retry-after": String(DEFAULT_RETRY_AFTER) });
+  });
+  app.all("/", methodNotAllowed("GET"));
+  return app;
+}

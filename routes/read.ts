@@ -1,0 +1,150 @@
+/**
+ * `/read` of SeaweedFS's sidecar: for `weed mount` the bytes themselves, for the older form of three numbers a JSON
+ * document about them.
+ *
+ * @module
+ */
+import { Hono } from "hono";
+import type { ReadRequest, ReadResult } from "../src/engine/reader.ts";
+import { VerbenaError } from "../src/rdma/errors.ts";
+import { parseFileId } from "../src/seaweed/file_id.ts";
+import { formatDuration, rawNumber, timestamp } from "./format.ts";
+import { HttpError, methodNotAllowed } from "./http_error.ts";
+import { parseCookie, parseInteger, parseKey, quote, readQuery } from "./query.ts";
+import type { Environment, Service } from "./service.ts";
+
+/** Bytes of the older form when no size, or size 0, is asked for. */
+export const DEFAULT_SIZE = 4096;
+/** Bytes of a preview in the JSON document. */
+const PREVIEW_SIZE = 32;
+
+// volume_server is what the mount sends of where it would have read. It is never fetched: a sidecar that fetched what
+// a request names could be sent to any host.
+const PARAMETERS = ["file_id", "offset", "size", "volume", "needle", "cookie"] as const;
+
+/** A `/read` request, checked. */
+export interface ParsedRead extends ReadRequest {
+  /** Whether it was `file_id=`, which `weed mount` sends, and not the older three numbers. */
+  readonly byFileId: boolean;
+}
+
+/**
+ * Reads the parameters of `/read` from a URL. Throws {@linkcode HttpError} 400 that names the parameter, and 413 for a
+ * size above `maxReadSize`.
+ */
+export function parseRead(url: string, maxReadSize: number): ParsedRead {
+  const [fileId, offset, size, volume, needle, cookie] = readQuery(url, PARAMETERS);
+  const byFileId = fileId !== undefined;
+  if (byFileId && (volume ?? needle ?? cookie) !== undefined) {
+    throw new HttpError(400, "file_id: give it or volume, needle and cookie, not both");
+  }
+  const name = byFileId ? checkFileId(fileId) : {
+    volume: parseInteger("volume", required("volume", volume, "file_id, or volume, needle and cookie"), 1, 0xffff_ffff),
+    key: parseKey("needle", required("needle", needle)),
+    cookie: parseCookie("cookie", required("cookie", cookie)),
+  };
+  return {
+    volume: name.volume,
+    key: name.key,
+    cookie: name.cookie,
+    offset: offset === undefined ? 0 : parseInteger("offset", offset, 0, Number.MAX_SAFE_INTEGER),
+    size: checkSize(
+      byFileId ? required("size", size) : size === undefined || size === "0" ? `${DEFAULT_SIZE}` : size,
+      maxReadSize,
+    ),
+    byFileId,
+  };
+}
+
+/** Parses a file id. Throws {@linkcode HttpError} 400 with what the format says is wrong. */
+export function checkFileId(text: string): { volume: number; key: bigint; cookie: number } {
+  try {
+    return parseFileId(text);
+  } catch (error) {
+    if (!(error instanceof VerbenaError)) throw error;
+    throw new HttpError(400, `file_id: got ${quote(text)}, want one like 3,01637037d6`);
+  }
+}
+
+function required(name: string, text: string | undefined, wanted = name): string {
+  if (text === undefined || text === "") throw new HttpError(400, `${name}: missing; give ${wanted}`);
+  return text;
+}
+
+function checkSize(text: string, maxReadSize: number): number {
+  const size = parseInteger("size", text, 1, Number.MAX_SAFE_INTEGER);
+  if (size > maxReadSize) throw new HttpError(413, `size: got ${size}, at most ${maxReadSize} bytes are read at once`);
+  return size;
+}
+
+/** The sub-app of `/read`. */
+export function readRoutes(service: Service): Hono<Environment> {
+  const app = new Hono<Environment>();
+  const refuseMethod = methodNotAllowed("GET");
+  app.get("/", async (c) => {
+    const { raw } = c.req;
+    if (raw.method !== "GET") refuseMethod(); // Hono hands HEAD on as GET
+    const request = parseRead(raw.url, service.limits.maxReadSize);
+    const started = service.clock.elapsed();
+    let answer: Promise<void> | undefined;
+    service.enter(request.size);
+    try {
+      using result = await service.read(request, raw.signal);
+      const asJson = !request.byFileId || raw.headers.get("accept")?.includes("application/json") === true;
+      if (asJson) return documentAnswer(service, request, result, service.clock.elapsed() - started);
+      const response = bytesAnswer(result);
+      answer = c.env?.completed;
+      return response;
+    } finally {
+      service.leave(request.size, answer);
+    }
+  });
+  app.all("/", refuseMethod);
+  return app;
+}
+
+/**
+ * The bytes as the mount takes them. `new Response(view)` copies the view there and then (the specification asks for it,
+ * and test/routes/read_test.ts holds Deno to it), so the result may be released as soon as this returns, and a slow or
+ * vanished client never holds registered memory. A stream would not copy, and cost more up to 1 MiB.
+ */
+function bytesAnswer(result: ReadResult): Response {
+  return new Response(result.bytes as Uint8Array<ArrayBuffer>, {
+    headers: {
+      "content-type": "application/octet-stream",
+      "content-length": String(result.bytes.byteLength),
+      ...sourceHeaders(result),
+    },
+  });
+}
+
+/** What moved the bytes, as headers. The mount believes them only where they say RDMA, so they say it only where it is so. */
+export function sourceHeaders(result: ReadResult): Record<string, string> {
+  return {
+    "x-source": result.source,
+    "x-rdma-used": result.source === "rdma" ? "true" : "false",
+    "x-transport": result.transport,
+    "x-session-id": result.sessionId,
+  };
+}
+
+function documentAnswer(service: Service, request: ReadRequest, result: ReadResult, milliseconds: number): Response {
+  const preview = result.bytes.subarray(0, PREVIEW_SIZE);
+  const body = JSON.stringify({
+    success: true,
+    volume_id: request.volume,
+    needle_id: rawNumber(request.key),
+    cookie: `0x${request.cookie.toString(16)}`,
+    is_rdma: result.source === "rdma",
+    source: result.source,
+    transport: result.transport,
+    session_id: result.sessionId,
+    duration: formatDuration(milliseconds),
+    data_size: result.bytes.byteLength,
+    timestamp: timestamp(service.clock),
+    use_temp_file: false,
+    temp_file: "",
+    data_preview: Array.from(preview, (byte) => byte.toString(16).padStart(2, "0")).join(""),
+  });
+  return new Response(body, { headers: { "content-type": "application/json", ...sourceHeaders(result) } });
+}

@@ -1,0 +1,174 @@
+/**
+ * What the routes stand on, and the one way they read: bounded, timed, and never more or less than was asked.
+ *
+ * @module
+ */
+import { type NeedleReader, ReadError, type ReadRequest, type ReadResult } from "../src/engine/reader.ts";
+import { HttpError } from "./http_error.ts";
+import type { Log } from "./log.ts";
+
+/** Ceilings of the HTTP side. Sizes are bytes, times milliseconds. */
+export interface Limits {
+  /**
+   * The largest `size` of one `/read`; more is refused with 413. `weed mount` asks for at most what the kernel asks of
+   * it, 1 MiB; 16 MiB leaves room for benchmarks and whole chunks, and keeps one request's memory small.
+   */
+  readonly maxReadSize: number;
+  /** Bytes of answers that may wait for their clients at once, over all requests; beyond it a read gets 503. */
+  readonly maxAnswerBytes: number;
+  /** Reads in progress at once, their answers on the way out included; beyond it a read gets 503. */
+  readonly maxReads: number;
+  /** How long one read may take before it gets 504. `weed mount` itself gives up after 5,000 unless told otherwise. */
+  readonly readTimeout: number;
+  /** Reads of one `/benchmark`. */
+  readonly maxBenchmarkIterations: number;
+  /** How long one `/benchmark` may run; it then answers with what it has. */
+  readonly benchmarkTimeout: number;
+}
+
+/** The ceilings where nothing else is said. */
+export const DEFAULT_LIMITS: Limits = {
+  maxReadSize: 16 << 20,
+  maxAnswerBytes: 256 << 20,
+  maxReads: 1024,
+  readTimeout: 4500,
+  maxBenchmarkIterations: 10_000,
+  benchmarkTimeout: 60_000,
+};
+
+/** Time, as the routes need it. */
+export interface Clock {
+  /** Milliseconds since 1970. */
+  now(): number;
+  /** Milliseconds that only ever go forward, with a fraction. */
+  elapsed(): number;
+}
+
+/** The machine's clocks. */
+export const systemClock: Clock = { now: () => Date.now(), elapsed: () => performance.now() };
+
+/** A needle that is known to be there: the page shows it, and `/benchmark` reads it when told no other. */
+export interface Sample {
+  /** Its file id, `1,01637037d6`. */
+  readonly fileId: string;
+  /** Size of its data in bytes. */
+  readonly size: number;
+}
+
+/** What {@linkcode createApp} is given. */
+export interface Dependencies {
+  /** Where bytes come from. */
+  readonly reader: NeedleReader;
+  /** Verbena's version. */
+  readonly version: string;
+  /** Where events are told. */
+  readonly log: Log;
+  /** Ceilings; those not named are {@linkcode DEFAULT_LIMITS}. */
+  readonly limits?: Partial<Limits>;
+  /** Time. Default {@linkcode systemClock}. */
+  readonly clock?: Clock;
+  /** Needles known to be there, the first of them for `/benchmark`. */
+  readonly samples?: readonly Sample[];
+}
+
+/** What `Deno.serve` hands over with a request; absent where a test calls the app directly. */
+export interface ServeInfo {
+  /** Settles once the answer has left or its client has gone. */
+  readonly completed?: Promise<void>;
+}
+
+/** Status of an answer that nobody is there to get; it only ever reaches the log. */
+export const CLIENT_GONE = 499;
+
+/** What Hono's contexts carry here. */
+export interface Environment {
+  /** What came with the request from `Deno.serve`. */
+  Bindings: ServeInfo;
+}
+
+/** The dependencies, completed, and the ledger of what is being read. */
+export class Service {
+  /** Where bytes come from. */
+  readonly reader: NeedleReader;
+  /** Verbena's version. */
+  readonly version: string;
+  /** Where events are told. */
+  readonly log: Log;
+  /** Ceilings. */
+  readonly limits: Limits;
+  /** Time. */
+  readonly clock: Clock;
+  /** Needles known to be there. */
+  readonly samples: readonly Sample[];
+  /** Reads in progress or on their way to a client. */
+  reads = 0;
+  /** Bytes of those. */
+  answerBytes = 0;
+
+  /** Completes what was given with what is usual. */
+  constructor(dependencies: Dependencies) {
+    this.reader = dependencies.reader;
+    this.version = dependencies.version;
+    this.log = dependencies.log;
+    this.limits = { ...DEFAULT_LIMITS, ...dependencies.limits };
+    this.clock = dependencies.clock ?? systemClock;
+    this.samples = dependencies.samples ?? [];
+  }
+
+  /** Takes `size` bytes of the ceilings; give them back with {@linkcode leave}. Throws {@linkcode HttpError} 503. */
+  enter(size: number): void {
+    if (this.reads >= this.limits.maxReads || this.answerBytes + size > this.limits.maxAnswerBytes) {
+      throw new HttpError(
+        503,
+        `busy: ${this.reads} reads of ${this.answerBytes} bytes are in progress, at most ${this.limits.maxReads} of ` +
+          `${this.limits.maxAnswerBytes}; ask again`,
+        { "retry-after": "1" },
+      );
+    }
+    this.reads++;
+    this.answerBytes += size;
+  }
+
+  /** Gives `size` bytes back to the ceilings: at once, or when the answer has left. */
+  leave(size: number, answer?: Promise<void>): void {
+    if (answer !== undefined) {
+      const done = (): void => this.leave(size);
+      answer.then(done, done);
+      return;
+    }
+    this.reads--;
+    this.answerBytes -= size;
+  }
+
+  /**
+   * Reads within the time a read may take, and only for as long as the client is there. Throws ReadError; whatever comes
+   * back has exactly the size asked for.
+   */
+  async read(request: ReadRequest, client: AbortSignal): Promise<ReadResult> {
+    const controller = new AbortController();
+    const abandon = (): void => controller.abort(new HttpError(CLIENT_GONE, "the client went away"));
+    if (client.aborted) abandon();
+    client.addEventListener("abort", abandon);
+    const { readTimeout } = this.limits;
+    const expire = (): void =>
+      controller.abort(new ReadError("timeout", `no bytes within ${readTimeout} ms: ${describe(request)}`));
+    const timer = setTimeout(expire, readTimeout);
+    try {
+      const result = await this.reader.read(request, controller.signal);
+      if (result.bytes.byteLength !== request.size) {
+        const length = result.bytes.byteLength;
+        result[Symbol.dispose]();
+        throw new ReadError("internal", `the reader gave ${length} bytes: ${describe(request)}`);
+      }
+      return result;
+    } finally {
+      clearTimeout(timer);
+      client.removeEventListener("abort", abandon);
+    }
+  }
+}
+
+/** A read in words, for errors and logs. */
+export function describe(request: ReadRequest): string {
+  return `volume ${request.volume}, needle ${request.key.toString(16)}, ${request.size} bytes at ${request.offset}`;
+}

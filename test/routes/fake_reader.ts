@@ -1,0 +1,143 @@
+/**
+ * A reader of needles held in memory, for tests of the routes: it can be told to fail, to wait and to lie.
+ *
+ * @module
+ */
+import {
+  type NeedleReader,
+  type ReaderHealth,
+  ReadError,
+  type ReaderStatistics,
+  type ReadRequest,
+  type ReadResult,
+} from "../../src/engine/reader.ts";
+import { createApp } from "../../routes/app.ts";
+import type { App } from "../../routes/app.ts";
+import type { Dependencies } from "../../routes/service.ts";
+
+/** The byte at `index` of every fake needle. */
+export function byteAt(index: number): number {
+  return (index * 31 + (index >>> 8)) & 0xff;
+}
+
+/** The bytes of a range of a fake needle. */
+export function bytesAt(offset: number, size: number): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from({ length: size }, (_, index) => byteAt(offset + index));
+}
+
+/** Volume 3, key 1, cookie 0x637037d6 is there: `3,01637037d6`. */
+export class FakeReader implements NeedleReader {
+  /** Size of the needle. */
+  needleSize = 1000;
+  /** Thrown by the next reads, when set. */
+  failure: Error | undefined;
+  /** Waited for by each read before it answers. */
+  gate: Promise<void> | undefined;
+  /** Added to the number of bytes given. */
+  excess = 0;
+  /** What the results say of themselves. */
+  source: "rdma" | "http" = "rdma";
+  /** Overrides of health. */
+  state: ReaderHealth = {
+    ready: true,
+    engines: [{
+      address: "rdma:127.0.0.1:18515",
+      connected: true,
+      transport: "iwarp",
+      circuit: "closed",
+      lastError: "",
+      capabilities: {
+        deviceName: "iwarp",
+        version: "0.1.0",
+        maxSessions: 1000,
+        maxTransferSize: 1 << 30,
+        realRdma: false,
+      },
+    }],
+  };
+  /** Requests seen. */
+  readonly requests: ReadRequest[] = [];
+  /** Results given and not yet released. */
+  lent = 0;
+  /** Reasons of signals that aborted a read. */
+  readonly aborted: unknown[] = [];
+
+  async read(request: ReadRequest, signal?: AbortSignal): Promise<ReadResult> {
+    const { volume, key, cookie, offset, size } = request;
+    this.requests.push({ volume, key, cookie, offset, size });
+    if (this.gate !== undefined) await this.#wait(this.gate, signal);
+    if (this.failure !== undefined) throw this.failure;
+    if (volume !== 3 || key !== 1n || cookie !== 0x637037d6) throw new ReadError("not-found", `no needle ${key}`);
+    if (offset + size > this.needleSize) throw new ReadError("range", `needle of ${this.needleSize} bytes`);
+    const bytes = bytesAt(offset, size + this.excess);
+    this.lent++;
+    const release = (): void => {
+      this.lent--;
+      bytes.fill(0xee); // as the next read's bytes would
+    };
+    return {
+      bytes,
+      source: this.source,
+      transport: this.source === "rdma" ? "iwarp" : "http",
+      sessionId: "b2f1",
+      needleSize: this.needleSize,
+      [Symbol.dispose]: release,
+    };
+  }
+
+  #wait(gate: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
+    return new Promise((resolve, reject) => {
+      gate.then(resolve);
+      signal?.addEventListener("abort", () => {
+        this.aborted.push(signal.reason);
+        reject(signal.reason);
+      });
+    });
+  }
+
+  health(): ReaderHealth {
+    return this.state;
+  }
+
+  statistics(): ReaderStatistics {
+    return {
+      requests: 12,
+      reads: 10,
+      rdmaReads: 9,
+      readAheadHits: 2,
+      bytes: 40960,
+      errors: { "not-found": 2 },
+      connections: 1,
+      inFlight: 0,
+      pool: { lentBytes: 0, allocatedBytes: 65536, ceiling: 1 << 26 },
+    };
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+}
+
+/** An app over a fake reader, with clocks that stand still. */
+export function fakeApp(dependencies: Partial<Dependencies> = {}): { app: App; reader: FakeReader; lines: string[] } {
+  const reader = new FakeReader();
+  const lines: string[] = [];
+  const app = createApp({
+    reader,
+    version: "0.1.0",
+    log: { enabled: (level) => level !== "debug", write: (level, message) => void lines.push(`${level}: ${message}`) },
+    clock: { now: () => Date.UTC(2026, 0, 2, 3, 4, 5), elapsed: () => 0 },
+    ...dependencies,
+  });
+  return { app, reader, lines };
+}
+
+/** Status and text of an answer. */
+export async function ask(app: App, path: string, init?: RequestInit): Promise<[number, string]> {
+  const response = await app.request(path, init);
+  return [response.status, await response.text()];
+}
