@@ -17,6 +17,7 @@ export class Random {
   static fromEnvironment(what: string): Random {
     const given = Deno.env.get("SEED");
     const seed = given === undefined ? crypto.getRandomValues(new Uint32Array(1))[0] as number : Number(given);
+    // deno-lint-ignore no-console -- the seed is what a failure is repeated with
     console.log(`${what}: SEED=${seed}`);
     return new Random(seed);
   }
