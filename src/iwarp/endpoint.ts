@@ -11,8 +11,12 @@ import type { EndpointStatistics } from "../rdma/statistics.ts";
 import type { IwarpConnection } from "./connection.ts";
 import { fpduSize, MAX_ULPDU_SIZE } from "./wire.ts";
 
-/** Bytes of each direction's stream buffer: what one read or write of the socket moves at most; an FPDU always fits. */
-export const STREAM_BUFFER_SIZE = 256 * 1024;
+/** Bytes one write of the socket may carry: long enough that the peer drains the socket while the next is made. */
+const SEND_BUFFER_SIZE = 512 * 1024;
+/** Bytes held of the incoming stream: some of the longest FPDUs, so that a half-received one is seldom moved. */
+const RECEIVE_BUFFER_SIZE = 256 * 1024;
+/** Bytes one read of the socket asks for: what stays in the processor's cache until it is placed. */
+const READ_SIZE = 64 * 1024;
 /** How long a closing connection waits for its peer by default, in milliseconds. */
 const LINGER = 1_000;
 
@@ -33,8 +37,8 @@ export class IwarpEndpoint implements Endpoint {
 
   readonly #connection: IwarpConnection;
   readonly #socket: Deno.TcpConn;
-  readonly #in = new Uint8Array(STREAM_BUFFER_SIZE);
-  readonly #out = new Uint8Array(STREAM_BUFFER_SIZE);
+  readonly #in = new Uint8Array(RECEIVE_BUFFER_SIZE);
+  readonly #out = new Uint8Array(SEND_BUFFER_SIZE);
   #buffered = 0; // bytes in #in when the loop starts
   #writing: Promise<void> | undefined;
   #kicked = false;
@@ -135,7 +139,7 @@ export class IwarpEndpoint implements Endpoint {
           to -= from;
           from = 0;
         }
-        const count = await this.#socket.read(buffer.subarray(to));
+        const count = await this.#socket.read(buffer.subarray(to, to + READ_SIZE));
         if (count === null) return connection.peerClosed(to - from);
         to += count;
       }

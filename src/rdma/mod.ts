@@ -8,5 +8,7 @@ export * from "./completion.ts";
 export * from "./crc32c.ts";
 export * from "./errors.ts";
 export * from "./memory.ts";
+export * from "./pool.ts";
 export * from "./provider.ts";
+export * from "./registry.ts";
 export * from "./statistics.ts";

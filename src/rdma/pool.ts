@@ -1,0 +1,230 @@
+/**
+ * A pool of registered buffers: size classes, a ceiling on bytes, reuse, and an account of what is lent.
+ *
+ * @module
+ */
+import { ConfigError } from "./errors.ts";
+import type { MemoryRegion } from "./memory.ts";
+import type { ProtectionDomain } from "./provider.ts";
+
+/** How a pool is made. Sizes are bytes. */
+export interface PoolOptions {
+  /** Rights of every buffer; the least that its use needs. */
+  access: number;
+  /** Registered bytes at most, lent and free together. */
+  ceiling: number;
+  /** The smallest class. A power of two; default 4,096. */
+  smallest?: number;
+  /** The largest class, and so the longest buffer. A power of two; default 8 MiB. */
+  largest?: number;
+  /** Callers that may wait for memory at once; default 1,024. */
+  maxWaiters?: number;
+}
+
+/** A pool's account, in bytes and buffers. */
+export interface PoolStatistics {
+  /** Bytes lent out now. */
+  readonly lentBytes: number;
+  /** Buffers lent out now. */
+  readonly lent: number;
+  /** Bytes registered, lent and free. */
+  readonly allocatedBytes: number;
+  /** The ceiling. */
+  readonly ceiling: number;
+  /** Buffers asked for and given. */
+  readonly acquired: number;
+  /** Of those, the ones that had been used before. */
+  readonly reused: number;
+  /** Callers waiting now. */
+  readonly waiting: number;
+  /** Buffers that were dropped without being given back, and recovered by the garbage collector: each is a defect. */
+  readonly leaked: number;
+}
+
+/** A lent buffer. Disposing gives it back and rotates its key: a peer's key to it dies with the loan. */
+export class PooledBuffer implements Disposable {
+  #giveBack: (() => void) | undefined;
+  #bytes: Uint8Array;
+
+  /** Made by the pool. */
+  constructor(
+    /** The registered memory; at least `length` bytes long. */ readonly region: MemoryRegion,
+    /** Bytes asked for. */ readonly length: number,
+    giveBack: () => void,
+  ) {
+    this.#bytes = region.bytes.subarray(0, length);
+    this.#giveBack = giveBack;
+  }
+
+  /** The first `length` bytes of the region. Not cleared: they hold what the last user left. Empty once given back. */
+  get bytes(): Uint8Array {
+    return this.#bytes;
+  }
+
+  /** Gives it back. Idempotent. */
+  [Symbol.dispose](): void {
+    const giveBack = this.#giveBack;
+    this.#giveBack = undefined;
+    this.#bytes = this.#bytes.subarray(0, 0);
+    giveBack?.();
+  }
+}
+
+interface Waiter {
+  length: number;
+  resolve: (buffer: PooledBuffer) => void;
+}
+
+/** The pool. */
+export class RegisteredPool implements Disposable {
+  readonly #domain: ProtectionDomain;
+  readonly #options: Required<PoolOptions>;
+  readonly #free: MemoryRegion[][] = [];
+  readonly #waiters: Waiter[] = [];
+  readonly #leaks = new FinalizationRegistry<MemoryRegion>((region) => {
+    this.#leaked++;
+    this.#return(region);
+  });
+  #allocatedBytes = 0;
+  #lentBytes = 0;
+  #lent = 0;
+  #acquired = 0;
+  #reused = 0;
+  #leaked = 0;
+  #disposed = false;
+
+  /** An empty pool over `domain`. Throws ConfigError when a size makes no sense. */
+  constructor(domain: ProtectionDomain, options: PoolOptions) {
+    this.#domain = domain;
+    this.#options = { smallest: 4_096, largest: 8 << 20, maxWaiters: 1_024, ...options };
+    const { smallest, largest, ceiling } = this.#options;
+    for (const [name, size] of Object.entries({ smallest, largest })) {
+      if (size < 1 || (size & (size - 1)) !== 0) throw new ConfigError(`pool ${name}: ${size} is not a power of two`);
+    }
+    if (ceiling < largest) {
+      throw new ConfigError(`pool ceiling: ${ceiling} is less than one buffer of ${largest} bytes`);
+    }
+  }
+
+  /** The longest buffer it lends, in bytes. */
+  get largest(): number {
+    return this.#options.largest;
+  }
+
+  /** The account. */
+  get statistics(): PoolStatistics {
+    return {
+      lentBytes: this.#lentBytes,
+      lent: this.#lent,
+      allocatedBytes: this.#allocatedBytes,
+      ceiling: this.#options.ceiling,
+      acquired: this.#acquired,
+      reused: this.#reused,
+      waiting: this.#waiters.length,
+      leaked: this.#leaked,
+    };
+  }
+
+  /** Lends a buffer, or gives undefined where the ceiling forbids it now. Throws RangeError beyond `largest`. */
+  acquire(length: number): PooledBuffer | undefined {
+    if (this.#waiters.length > 0) return undefined; // they came first
+    return this.#lend(length);
+  }
+
+  /** Lends a buffer, waiting in line for one where need be. Gives undefined when the line is full or `signal` aborts. */
+  async acquireWhenFree(length: number, signal?: AbortSignal): Promise<PooledBuffer | undefined> {
+    const now = this.acquire(length);
+    if (now !== undefined) return now;
+    if (this.#disposed || this.#waiters.length >= this.#options.maxWaiters || signal?.aborted) return undefined;
+    const { promise, resolve } = Promise.withResolvers<PooledBuffer | undefined>();
+    const waiter: Waiter = { length, resolve };
+    this.#waiters.push(waiter);
+    const onAbort = () => {
+      const index = this.#waiters.indexOf(waiter);
+      if (index >= 0) this.#waiters.splice(index, 1);
+      resolve(undefined);
+    };
+    signal?.addEventListener("abort", onAbort);
+    try {
+      return await promise;
+    } finally {
+      signal?.removeEventListener("abort", onAbort);
+    }
+  }
+
+  /** Disposes every free buffer now, and every lent one as it comes back. */
+  [Symbol.dispose](): void {
+    this.#disposed = true;
+    for (const list of this.#free.splice(0)) for (const region of list ?? []) this.#drop(region);
+  }
+
+  #lend(length: number): PooledBuffer | undefined {
+    const size = this.#classOf(length);
+    const list = this.#free[Math.log2(size)] ??= [];
+    let region = list.pop();
+    if (region === undefined) {
+      if (!this.#makeRoom(size)) return undefined;
+      region = this.#domain.register(size, this.#options.access);
+      this.#allocatedBytes += size;
+    } else {
+      this.#reused++;
+    }
+    this.#acquired++;
+    this.#lent++;
+    this.#lentBytes += size;
+    const lent = region;
+    const token = {};
+    const buffer = new PooledBuffer(lent, length, () => {
+      this.#leaks.unregister(token);
+      this.#return(lent);
+    });
+    this.#leaks.register(buffer, lent, token);
+    return buffer;
+  }
+
+  #classOf(length: number): number {
+    const { smallest, largest } = this.#options;
+    if (!Number.isInteger(length) || length < 0 || length > largest) {
+      throw new RangeError(`a pooled buffer of ${length} bytes: 0 to ${largest} can be had`);
+    }
+    let size = smallest;
+    while (size < length) size *= 2;
+    return size;
+  }
+
+  // Free buffers of other classes make way for one of `size`, the largest first.
+  #makeRoom(size: number): boolean {
+    const { ceiling } = this.#options;
+    for (let index = this.#free.length - 1; index >= 0 && this.#allocatedBytes + size > ceiling; index--) {
+      const list = this.#free[index] ?? [];
+      while (list.length > 0 && this.#allocatedBytes + size > ceiling) this.#drop(list.pop() as MemoryRegion);
+    }
+    return !this.#disposed && this.#allocatedBytes + size <= ceiling;
+  }
+
+  #return(region: MemoryRegion): void {
+    this.#lent--;
+    this.#lentBytes -= region.length;
+    if (region.bytes.length !== region.length) { // its domain was disposed under it
+      this.#allocatedBytes -= region.length;
+      return;
+    }
+    if (this.#disposed) return this.#drop(region);
+    region.rotateKey();
+    (this.#free[Math.log2(region.length)] ??= []).push(region);
+    this.#serveWaiters();
+  }
+
+  #drop(region: MemoryRegion): void {
+    this.#allocatedBytes -= region.length;
+    region[Symbol.dispose]();
+  }
+
+  #serveWaiters(): void {
+    while (this.#waiters.length > 0) {
+      const buffer = this.#lend((this.#waiters[0] as Waiter).length);
+      if (buffer === undefined) return;
+      this.#waiters.shift()?.resolve(buffer);
+    }
+  }
+}
