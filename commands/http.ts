@@ -1,0 +1,85 @@
+/**
+ * An HTTP server from its first connection to its last.
+ *
+ * @module
+ */
+import type { Log } from "../routes/log.ts";
+import { reasonOf, SystemError } from "../src/rdma/errors.ts";
+import type { RdmaAddress } from "../src/rdma/provider.ts";
+import { formatAddress } from "./values.ts";
+
+/** How a server runs. */
+export interface HttpOptions {
+  /** Where it listens; port 0 lets the system choose. */
+  readonly address: RdmaAddress;
+  /** Milliseconds that requests in progress are given at the end. */
+  readonly grace: number;
+  /** Ends it. */
+  readonly stop: AbortSignal;
+  /** Where its end is told. */
+  readonly log: Log;
+  /** Called once it listens, with the port it has. */
+  readonly onListening: (address: RdmaAddress) => void;
+}
+
+/**
+ * Serves until `stop` aborts; then takes no more connections, lets requests in progress finish within the grace, and
+ * returns. Throws SystemError when the address cannot be had.
+ */
+export async function serveHttp(
+  handler: (request: Request, info: Deno.ServeHandlerInfo<Deno.NetAddr>) => Response | Promise<Response>,
+  options: HttpOptions,
+): Promise<void> {
+  const { stop, log, grace } = options;
+  if (stop.aborted) return;
+  const cut = new AbortController();
+  const server = listen(handler, options, cut.signal);
+  await new Promise<void>((resolve) => {
+    stop.addEventListener("abort", () => resolve(), { once: true });
+    server.finished.then(resolve, resolve);
+  });
+  log.write("info", "stopping: no more connections are taken", { grace });
+  const timer = setTimeout(() => {
+    log.write("warn", "requests still in progress are cut off", { grace });
+    cut.abort();
+  }, grace);
+  try {
+    await server.shutdown();
+  } finally {
+    clearTimeout(timer);
+  }
+  await server.finished;
+}
+
+function listen(
+  handler: (request: Request, info: Deno.ServeHandlerInfo<Deno.NetAddr>) => Response | Promise<Response>,
+  { address, onListening, log }: HttpOptions,
+  signal: AbortSignal,
+): Deno.HttpServer<Deno.NetAddr> {
+  const { hostname, port } = address;
+  try {
+    return Deno.serve({
+      hostname,
+      port,
+      signal,
+      // The name asked for, not what it resolved to: the line is pasted into a browser.
+      onListen: (bound) => onListening({ hostname, port: bound.port }),
+      onError: (error) => {
+        log.write("error", "a handler failed", { reason: reasonOf(error) });
+        return new Response("internal error: the log has the reason\n", { status: 500 });
+      },
+    }, handler);
+  } catch (error) {
+    const where = `listen ${formatAddress(address)}`;
+    if (error instanceof Deno.errors.AddrInUse) {
+      throw new SystemError(where, "EADDRINUSE", "another program has it; choose a port with --listen, 0 for any");
+    }
+    if (error instanceof Deno.errors.AddrNotAvailable) {
+      throw new SystemError(where, "EADDRNOTAVAIL", "this machine has no such address; choose one with --listen");
+    }
+    if (error instanceof Deno.errors.PermissionDenied) {
+      throw new SystemError(where, "EACCES", "ports below 1024 are root's; choose another with --listen");
+    }
+    throw error;
+  }
+}

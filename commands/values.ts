@@ -1,0 +1,74 @@
+/**
+ * The values that flags take, read strictly.
+ *
+ * @module
+ */
+import { ConfigError } from "../src/rdma/errors.ts";
+import type { RdmaAddress } from "../src/rdma/provider.ts";
+
+/** The port an engine listens on where none is named. */
+export const ENGINE_PORT = 18515;
+
+/** Where an engine is reached. */
+export type EngineAddress =
+  | { /** Over RDMA. */ readonly kind: "rdma"; /** Where. */ readonly address: RdmaAddress }
+  | { /** Over a Unix socket. */ readonly kind: "unix"; /** The socket. */ readonly path: string };
+
+/**
+ * Reads `HOST:PORT`, IPv6 in brackets; the port may be left out where `defaultPort` is given. Throws ConfigError that
+ * names the flag.
+ */
+export function parseAddress(flag: string, text: string, defaultPort?: number): RdmaAddress {
+  const match = /^(?:\[([0-9a-fA-F:.%\w]+)\]|([^\s:[\]/@]+))(?::(\d{1,5}))?$/.exec(text);
+  const hostname = match?.[1] ?? match?.[2];
+  const port = match?.[3] === undefined ? defaultPort : Number(match[3]);
+  if (hostname === undefined || port === undefined || port > 65535) {
+    const form = defaultPort === undefined ? "HOST:PORT" : "HOST or HOST:PORT";
+    throw new ConfigError(`--${flag}: got ${JSON.stringify(text)}, want ${form}, as in 127.0.0.1:8081 or [::1]:8081`);
+  }
+  return { hostname, port };
+}
+
+/** Reads `rdma:HOST[:PORT]` or `unix:PATH`. Throws ConfigError that names the flag. */
+export function parseEngineAddress(flag: string, text: string): EngineAddress {
+  if (text.startsWith("rdma:")) return { kind: "rdma", address: parseAddress(flag, text.slice(5), ENGINE_PORT) };
+  if (text.startsWith("unix:") && text.length > 5) return { kind: "unix", path: text.slice(5) };
+  throw new ConfigError(
+    `--${flag}: got ${JSON.stringify(text)}, want rdma:HOST[:${ENGINE_PORT}] or unix:PATH, as in rdma:10.0.0.1`,
+  );
+}
+
+/** An address as URLs and ready lines write it, `127.0.0.1:8081` or `[::1]:8081`. */
+export function formatAddress({ hostname, port }: RdmaAddress): string {
+  return `${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`;
+}
+
+/** Reads a whole number from `minimum` to `maximum`. Throws ConfigError that names the flag. */
+export function parseNumber(flag: string, text: string, minimum: number, maximum: number): number {
+  const value = /^\d{1,15}$/.test(text) ? Number(text) : NaN;
+  if (!(value >= minimum && value <= maximum)) {
+    throw new ConfigError(`--${flag}: got ${JSON.stringify(text)}, want a whole number from ${minimum} to ${maximum}`);
+  }
+  return value;
+}
+
+/** Reads one of a few words. Throws ConfigError that names the flag. */
+export function parseChoice<T extends string>(flag: string, text: string, choices: readonly T[]): T {
+  const choice = choices.find((word) => word === text);
+  if (choice === undefined) {
+    throw new ConfigError(
+      `--${flag}: got ${JSON.stringify(text)}, want ${choices.slice(0, -1).join(", ")} or ${choices.at(-1)}`,
+    );
+  }
+  return choice;
+}
+
+/** Which provider moves the bytes; `auto` takes the first that reaches the other side. */
+export const PROVIDERS = ["auto", "verbs", "iwarp"] as const;
+/** One of {@linkcode PROVIDERS}. */
+export type ProviderName = typeof PROVIDERS[number];
+
+/** Whether iWARP's frames carry a CRC: always, never, or as the peer wishes. */
+export const CRC_MODES = ["auto", "on", "off"] as const;
+/** One of {@linkcode CRC_MODES}. */
+export type CrcMode = typeof CRC_MODES[number];
