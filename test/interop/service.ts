@@ -56,7 +56,11 @@ class Service implements AsyncDisposable {
   /** Starts the process; resolves at its ready line. */
   async launch(): Promise<void> {
     const options: ProcessOptions = { cwd: ROOT, name: `verbena ${this.role}` };
-    this.#process = new Process(Deno.execPath(), ["run", `-P=${this.role}`, "main.ts", ...this.args], options);
+    this.#process = new Process(
+      Deno.execPath(),
+      ["run", "--quiet", `-P=${this.role}`, "main.ts", ...this.args],
+      options,
+    );
     try {
       await this.#process.line(new RegExp(`^verbena ${this.role} listening on \\S+:${this.port}$`), START);
     } catch (error) {
