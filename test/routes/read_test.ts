@@ -29,6 +29,20 @@ Deno.test("/read by file id answers exactly the bytes asked for, as weed mount t
   assertEquals(reader.lent, 0);
 });
 
+Deno.test("/read refuses the mount a range that ends at the needle's end, and nobody else", async () => {
+  const { app, reader } = fakeApp();
+  const mount = "&volume_server=http://10.0.0.1:8080";
+  const range = (offset: number, size: number) => `/read?file_id=${FILE_ID}&offset=${offset}&size=${size}`;
+  const refused = await app.request(`${range(900, 100)}${mount}`);
+  assertEquals(refused.status, 422);
+  assertMatch(await refused.text(), /^the range ends at the needle's end[^\n]+\n?$/);
+  assertEquals(refused.headers.get("x-rdma-used"), null);
+  assertEquals((await app.request(`${range(0, 1000)}${mount}`)).status, 422);
+  assertEquals((await app.request(`${range(900, 99)}${mount}`)).status, 200);
+  assertEquals((await app.request(range(900, 100))).status, 200);
+  assertEquals(reader.lent, 0);
+});
+
 Deno.test("/read does not claim RDMA for bytes that came over HTTP", async () => {
   const { app, reader } = fakeApp();
   reader.source = "http";
