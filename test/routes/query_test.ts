@@ -34,7 +34,7 @@ Deno.test("readQuery() agrees with URLSearchParams on whatever comes once and is
     fc.property(piece, (text) => {
       const values = statusOf(() => readQuery(`http://h/read?${text}`, NAMES));
       if (typeof values === "number") return assertEquals(values, 400);
-      const expected = new URLSearchParams(text.split("#")[0]);
+      const expected = new URLSearchParams(`?${text.split("#")[0]}`); // it drops one leading "?" itself
       assertEquals(values, NAMES.map((name) => expected.get(name) ?? undefined));
       for (const name of NAMES) assert(expected.getAll(name).length <= 1);
     }),
