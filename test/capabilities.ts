@@ -71,10 +71,9 @@ function isRequired(capability: Capability): boolean {
 }
 
 async function probeFuse(): Promise<void> {
-  try {
-    await Deno.stat("/dev/fuse");
-  } catch {
-    throw new Error("no /dev/fuse: modprobe fuse, or give the container the device");
+  // Deno itself gives /dev only to processes that may do everything
+  if (!await succeeds("test", ["-r", "/dev/fuse"])) {
+    throw new Error("no readable /dev/fuse: modprobe fuse, give the container the device, or run as root");
   }
   if (!await succeeds("fusermount3", ["--version"])) {
     throw new Error("fusermount3 not found: apt-get install fuse3");
