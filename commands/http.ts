@@ -24,44 +24,31 @@ export interface HttpOptions {
 
 /**
  * Serves until `stop` aborts; then takes no more connections, lets requests in progress finish within the grace, and
- * returns. Throws SystemError when the address cannot be had.
+ * returns whether all of them did; those that did not end with the process. Throws SystemError when the address cannot
+ * be had.
  */
-export async function serveHttp(
-  handler: (request: Request, info: Deno.ServeHandlerInfo<Deno.NetAddr>) => Response | Promise<Response>,
-  options: HttpOptions,
-): Promise<void> {
+export async function serveHttp(handler: Handler, options: HttpOptions): Promise<boolean> {
   const { stop, log, grace } = options;
-  if (stop.aborted) return;
-  const cut = new AbortController();
-  const server = listen(handler, options, cut.signal);
-  await new Promise<void>((resolve) => {
-    stop.addEventListener("abort", () => resolve(), { once: true });
-    server.finished.then(resolve, resolve);
-  });
+  if (stop.aborted) return true;
+  const server = listen(handler, options);
+  await new Promise<void>((resolve) => stop.addEventListener("abort", () => resolve(), { once: true }));
   log.write("info", "stopping: no more connections are taken", { grace });
-  const timer = setTimeout(() => {
-    log.write("warn", "requests still in progress are cut off", { grace });
-    cut.abort();
-  }, grace);
-  try {
-    await server.shutdown();
-  } finally {
-    clearTimeout(timer);
-  }
-  await server.finished;
+  const { promise: late, resolve } = Promise.withResolvers<boolean>();
+  const timer = setTimeout(() => resolve(false), grace);
+  const finished = await Promise.race([server.shutdown().then(() => true), late]);
+  clearTimeout(timer);
+  if (!finished) log.write("warn", "requests still in progress are cut off", { grace });
+  return finished;
 }
 
-function listen(
-  handler: (request: Request, info: Deno.ServeHandlerInfo<Deno.NetAddr>) => Response | Promise<Response>,
-  { address, onListening, log }: HttpOptions,
-  signal: AbortSignal,
-): Deno.HttpServer<Deno.NetAddr> {
+type Handler = (request: Request) => Response | Promise<Response>;
+
+function listen(handler: Handler, { address, onListening, log }: HttpOptions): Deno.HttpServer<Deno.NetAddr> {
   const { hostname, port } = address;
   try {
     return Deno.serve({
       hostname,
       port,
-      signal,
       // The name asked for, not what it resolved to: the line is pasted into a browser.
       onListen: (bound) => onListening({ hostname, port: bound.port }),
       onError: (error) => {

@@ -38,7 +38,7 @@ export async function serve(
   const { reader, samples } = opened;
   const limits = { readTimeout: options.timeout, maxReads: options.maxSessions };
   const app = createApp({ reader, samples, version: context.version, log, limits });
-  await serveHttp((request, info) => app.fetch(request, info), {
+  const finished = await serveHttp((request) => app.fetch(request), {
     address: options.listen,
     grace: options.grace,
     stop: context.stop,
@@ -51,5 +51,5 @@ export async function serve(
       }
     },
   });
-  await reader.close(options.grace);
+  await reader.close(finished ? options.grace : 0);
 }

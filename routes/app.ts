@@ -11,24 +11,15 @@ import { healthRoutes } from "./health.ts";
 import { homeRoutes } from "./home.ts";
 import { HttpError, problem, textError, toHttpError } from "./http_error.ts";
 import { readRoutes } from "./read.ts";
-import { type Dependencies, type Environment, Service } from "./service.ts";
+import { type Dependencies, Service } from "./service.ts";
 import { statsRoutes } from "./stats.ts";
 import { needleRoutes } from "./v1/needles.ts";
 
 export * from "./log.ts";
-export {
-  type Clock,
-  DEFAULT_LIMITS,
-  type Dependencies,
-  type Environment,
-  type Limits,
-  type Sample,
-  type ServeInfo,
-  systemClock,
-} from "./service.ts";
+export { type Clock, DEFAULT_LIMITS, type Dependencies, type Limits, type Sample, systemClock } from "./service.ts";
 
 /** The API as {@linkcode createApp} makes it: pass its `fetch` to `Deno.serve`, or call `request` in a test. */
-export type App = Hono<Environment>;
+export type App = Hono;
 
 /** Mounts every route. */
 export function createApp(dependencies: Dependencies): App {

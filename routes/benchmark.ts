@@ -11,7 +11,8 @@ import { conditionOf } from "./health.ts";
 import { HttpError, methodNotAllowed, toHttpError } from "./http_error.ts";
 import { parseInteger, readQuery } from "./query.ts";
 import { DEFAULT_SIZE, parseRead } from "./read.ts";
-import type { Environment, Service } from "./service.ts";
+import type { Service } from "./service.ts";
+import { PIECE_SIZE } from "./stream.ts";
 
 /** Reads when no number is asked for. */
 export const DEFAULT_ITERATIONS = 10;
@@ -25,8 +26,8 @@ interface Run {
 }
 
 /** The sub-app of `/benchmark`. One runs at a time: two would measure each other. */
-export function benchmarkRoutes(service: Service): Hono<Environment> {
-  const app = new Hono<Environment>();
+export function benchmarkRoutes(service: Service): Hono {
+  const app = new Hono();
   let running = false;
   app.get("/", async (c) => {
     const { raw } = c.req;
@@ -52,7 +53,7 @@ export function benchmarkRoutes(service: Service): Hono<Environment> {
 function benchmarkRequest(service: Service, url: string): ReadRequest {
   const [fileId, size, volume, needle, cookie] = readQuery(url, ["file_id", "size", "volume", "needle", "cookie"]);
   if ((volume ?? needle ?? cookie) !== undefined || (fileId !== undefined && size !== undefined)) {
-    return parseRead(url, service.limits.maxReadSize);
+    return parseRead(url, PIECE_SIZE);
   }
   const sample = service.samples[0];
   if (fileId === undefined && sample === undefined) {
@@ -62,7 +63,7 @@ function benchmarkRequest(service: Service, url: string): ReadRequest {
     file_id: fileId ?? sample?.fileId ?? "",
     size: size ?? String(fileId === undefined ? Math.min(DEFAULT_SIZE, sample?.size ?? DEFAULT_SIZE) : DEFAULT_SIZE),
   });
-  return parseRead(`?${query}`, service.limits.maxReadSize);
+  return parseRead(`?${query}`, PIECE_SIZE);
 }
 
 async function readRepeatedly(
@@ -75,7 +76,6 @@ async function readRepeatedly(
   const run: Run = { successful: 0, rdma: 0, failed: 0, lastError: "" };
   for (let count = 0; count < iterations; count++) {
     if (client.aborted || service.clock.elapsed() - started >= service.limits.benchmarkTimeout) break;
-    service.enter(request.size);
     try {
       using result = await service.read(request, client);
       run.successful++;
@@ -83,8 +83,6 @@ async function readRepeatedly(
     } catch (error) {
       run.failed++;
       run.lastError = toHttpError(error).message;
-    } finally {
-      service.leave(request.size);
     }
   }
   return run;

@@ -8,14 +8,14 @@ import { Hono } from "hono";
 import { json, timestamp } from "./format.ts";
 import { HttpError, methodNotAllowed } from "./http_error.ts";
 import { quote, readQuery } from "./query.ts";
-import type { Environment, Service } from "./service.ts";
+import type { Service } from "./service.ts";
 
 /** Where SeaweedFS's sidecar keeps its temporary files. */
 export const TEMPORARY_FOLDER = "/tmp/rdma-cache";
 
 /** The sub-app of `/cleanup`. */
-export function cleanupRoutes(service: Service): Hono<Environment> {
-  const app = new Hono<Environment>();
+export function cleanupRoutes(service: Service): Hono {
+  const app = new Hono();
   app.delete("/", (c) => {
     const [path] = readQuery(c.req.raw.url, ["temp_file"]);
     if (path === undefined || path === "") {

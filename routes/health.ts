@@ -8,7 +8,7 @@ import { Hono } from "hono";
 import type { ReaderHealth } from "../src/engine/reader.ts";
 import { json, timestamp } from "./format.ts";
 import { DEFAULT_RETRY_AFTER, methodNotAllowed } from "./http_error.ts";
-import type { Environment, Service } from "./service.ts";
+import type { Service } from "./service.ts";
 
 /** What a client wants to know of the engines, in one place for `/health` and `/stats`. */
 export interface Condition {
@@ -38,8 +38,8 @@ export function conditionOf(health: ReaderHealth): Condition {
 }
 
 /** The sub-app of `/health`. */
-export function healthRoutes(service: Service): Hono<Environment> {
-  const app = new Hono<Environment>();
+export function healthRoutes(service: Service): Hono {
+  const app = new Hono();
   app.get("/", () => {
     const { enabled, connected, transport, error } = conditionOf(service.reader.health());
     const body = {

@@ -6,11 +6,11 @@
 import { Hono } from "hono";
 import { conditionOf } from "./health.ts";
 import { methodNotAllowed } from "./http_error.ts";
-import type { Environment, Service } from "./service.ts";
+import type { Service } from "./service.ts";
 
 /** The sub-app of `/`. */
-export function homeRoutes(service: Service): Hono<Environment> {
-  const app = new Hono<Environment>();
+export function homeRoutes(service: Service): Hono {
+  const app = new Hono();
   app.get("/", (c) =>
     new Response(page(service, new URL(c.req.raw.url).origin), {
       headers: {

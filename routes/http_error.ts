@@ -85,6 +85,7 @@ const TITLES: Readonly<Record<number, string>> = {
   413: "Content Too Large",
   414: "URI Too Long",
   416: "Range Not Satisfiable",
+  422: "Unprocessable Content",
   500: "Internal Server Error",
   501: "Not Implemented",
   503: "Service Unavailable",

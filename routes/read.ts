@@ -5,13 +5,14 @@
  * @module
  */
 import { Hono } from "hono";
-import type { ReadRequest, ReadResult } from "../src/engine/reader.ts";
+import { ReadError, type ReadRequest, type ReadResult } from "../src/engine/reader.ts";
 import { VerbenaError } from "../src/rdma/errors.ts";
 import { parseFileId } from "../src/seaweed/file_id.ts";
 import { formatDuration, rawNumber, timestamp } from "./format.ts";
 import { HttpError, methodNotAllowed } from "./http_error.ts";
 import { parseCookie, parseInteger, parseKey, quote, readQuery } from "./query.ts";
-import type { Environment, Service } from "./service.ts";
+import { describe, type Service } from "./service.ts";
+import { PIECE_SIZE, streamRange } from "./stream.ts";
 
 /** Bytes of the older form when no size, or size 0, is asked for. */
 export const DEFAULT_SIZE = 4096;
@@ -81,27 +82,19 @@ function checkSize(text: string, maxReadSize: number): number {
 }
 
 /** The sub-app of `/read`. */
-export function readRoutes(service: Service): Hono<Environment> {
-  const app = new Hono<Environment>();
+export function readRoutes(service: Service): Hono {
+  const app = new Hono();
   const refuseMethod = methodNotAllowed("GET");
   app.get("/", async (c) => {
     const { raw } = c.req;
     if (raw.method !== "GET") refuseMethod(); // Hono hands HEAD on as GET
     const request = parseRead(raw.url, service.limits.maxReadSize);
+    const asJson = !request.byFileId || raw.headers.get("accept")?.includes("application/json") === true;
     const started = service.clock.elapsed();
-    let answer: Promise<void> | undefined;
-    service.enter(request.size);
-    try {
-      using result = await service.read(request, raw.signal);
-      if (request.byMount) refuseEnd(request, result);
-      const asJson = !request.byFileId || raw.headers.get("accept")?.includes("application/json") === true;
-      if (asJson) return documentAnswer(service, request, result, service.clock.elapsed() - started);
-      const response = bytesAnswer(result);
-      answer = c.env?.completed;
-      return response;
-    } finally {
-      service.leave(request.size, answer);
-    }
+    using result = await readFirst(service, request, raw.signal);
+    if (request.byMount) refuseEnd(request, result);
+    if (asJson) return documentAnswer(service, request, result, service.clock.elapsed() - started);
+    return bytesAnswer(service, request, result, raw.signal);
   });
   app.all("/", refuseMethod);
   return app;
@@ -123,19 +116,30 @@ function refuseEnd(request: ReadRequest, result: ReadResult): void {
   );
 }
 
+/** Reads what is asked, or the first piece of what is longer, once it is certain that there is as much. */
+async function readFirst(service: Service, request: ReadRequest, client: AbortSignal): Promise<ReadResult> {
+  const { offset, size } = request;
+  const result = await service.read(size > PIECE_SIZE ? { ...request, size: PIECE_SIZE } : request, client);
+  if (offset + size <= result.needleSize) return result;
+  result[Symbol.dispose]();
+  throw new ReadError("range", `the needle has ${result.needleSize} bytes: ${describe(request)}`);
+}
+
 /**
  * The bytes as the mount takes them. `new Response(view)` copies the view there and then (the specification asks for it,
  * and test/routes/read_test.ts holds Deno to it), so the result may be released as soon as this returns, and a slow or
- * vanished client never holds registered memory. A stream would not copy, and cost more up to 1 MiB.
+ * vanished client never holds registered memory.
  */
-function bytesAnswer(result: ReadResult): Response {
-  return new Response(result.bytes as Uint8Array<ArrayBuffer>, {
-    headers: {
-      "content-type": "application/octet-stream",
-      "content-length": String(result.bytes.byteLength),
-      ...sourceHeaders(result),
-    },
-  });
+function bytesAnswer(service: Service, request: ReadRequest, result: ReadResult, client: AbortSignal): Response {
+  const headers = {
+    "content-type": "application/octet-stream",
+    "content-length": String(request.size),
+    ...sourceHeaders(result),
+  };
+  if (request.size <= PIECE_SIZE) return new Response(result.bytes as Uint8Array<ArrayBuffer>, { headers });
+  const { source, needleSize } = result;
+  const first = result.bytes.slice();
+  return new Response(streamRange(service, request, { source, needleSize }, client, first), { headers });
 }
 
 /** What moved the bytes, as headers. The mount believes them only where they say RDMA, so they say it only where it is so. */
@@ -160,7 +164,7 @@ function documentAnswer(service: Service, request: ReadRequest, result: ReadResu
     transport: result.transport,
     session_id: result.sessionId,
     duration: formatDuration(milliseconds),
-    data_size: result.bytes.byteLength,
+    data_size: request.size,
     timestamp: timestamp(service.clock),
     use_temp_file: false,
     temp_file: "",

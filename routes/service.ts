@@ -11,12 +11,10 @@ import type { Log } from "./log.ts";
 export interface Limits {
   /**
    * The largest `size` of one `/read`; more is refused with 413. `weed mount` asks for at most what the kernel asks of
-   * it, 1 MiB; 16 MiB leaves room for benchmarks and whole chunks, and keeps one request's memory small.
+   * it, 1 MiB; what is longer than a piece is streamed, so that this bounds time and not memory.
    */
   readonly maxReadSize: number;
-  /** Bytes of answers that may wait for their clients at once, over all requests; beyond it a read gets 503. */
-  readonly maxAnswerBytes: number;
-  /** Reads in progress at once, their answers on the way out included; beyond it a read gets 503. */
+  /** Reads in progress at once, each of at most a piece; beyond it a read gets 503. */
   readonly maxReads: number;
   /** How long one read may take before it gets 504. `weed mount` itself gives up after 5,000 unless told otherwise. */
   readonly readTimeout: number;
@@ -28,8 +26,7 @@ export interface Limits {
 
 /** The ceilings where nothing else is said. */
 export const DEFAULT_LIMITS: Limits = {
-  maxReadSize: 16 << 20,
-  maxAnswerBytes: 256 << 20,
+  maxReadSize: 64 << 20,
   maxReads: 1024,
   readTimeout: 4500,
   maxBenchmarkIterations: 10_000,
@@ -71,22 +68,10 @@ export interface Dependencies {
   readonly samples?: readonly Sample[];
 }
 
-/** What `Deno.serve` hands over with a request; absent where a test calls the app directly. */
-export interface ServeInfo {
-  /** Settles once the answer has left or its client has gone. */
-  readonly completed?: Promise<void>;
-}
-
 /** Status of an answer that nobody is there to get; it only ever reaches the log. */
 export const CLIENT_GONE = 499;
 
-/** What Hono's contexts carry here. */
-export interface Environment {
-  /** What came with the request from `Deno.serve`. */
-  Bindings: ServeInfo;
-}
-
-/** The dependencies, completed, and the ledger of what is being read. */
+/** The dependencies, completed, and the one way to read. */
 export class Service {
   /** Where bytes come from. */
   readonly reader: NeedleReader;
@@ -100,10 +85,8 @@ export class Service {
   readonly clock: Clock;
   /** Needles known to be there. */
   readonly samples: readonly Sample[];
-  /** Reads in progress or on their way to a client. */
+  /** Reads in progress. */
   reads = 0;
-  /** Bytes of those. */
-  answerBytes = 0;
 
   /** Completes what was given with what is usual. */
   constructor(dependencies: Dependencies) {
@@ -115,44 +98,21 @@ export class Service {
     this.samples = dependencies.samples ?? [];
   }
 
-  /** Takes `size` bytes of the ceilings; give them back with {@linkcode leave}. Throws {@linkcode HttpError} 503. */
-  enter(size: number): void {
-    if (this.reads >= this.limits.maxReads || this.answerBytes + size > this.limits.maxAnswerBytes) {
-      throw new HttpError(
-        503,
-        `busy: ${this.reads} reads of ${this.answerBytes} bytes are in progress, at most ${this.limits.maxReads} of ` +
-          `${this.limits.maxAnswerBytes}; ask again`,
-        { "retry-after": "1" },
-      );
-    }
-    this.reads++;
-    this.answerBytes += size;
-  }
-
-  /** Gives `size` bytes back to the ceilings: at once, or when the answer has left. */
-  leave(size: number, answer?: Promise<void>): void {
-    if (answer !== undefined) {
-      const done = (): void => this.leave(size);
-      answer.then(done, done);
-      return;
-    }
-    this.reads--;
-    this.answerBytes -= size;
-  }
-
   /**
-   * Reads within the time a read may take, and only for as long as the client is there. Throws ReadError; whatever comes
-   * back has exactly the size asked for.
+   * Reads within the time a read may take, and only for as long as the client is there. Throws ReadError;
+   * whatever comes back has exactly the size asked for.
    */
   async read(request: ReadRequest, client: AbortSignal): Promise<ReadResult> {
+    const { maxReads, readTimeout } = this.limits;
+    if (this.reads >= maxReads) throw new ReadError("busy", `${maxReads} reads are in progress, the most there may be`);
     const controller = new AbortController();
     const abandon = (): void => controller.abort(new HttpError(CLIENT_GONE, "the client went away"));
     if (client.aborted) abandon();
     client.addEventListener("abort", abandon);
-    const { readTimeout } = this.limits;
     const expire = (): void =>
       controller.abort(new ReadError("timeout", `no bytes within ${readTimeout} ms: ${describe(request)}`));
     const timer = setTimeout(expire, readTimeout);
+    this.reads++;
     try {
       const result = await this.reader.read(request, controller.signal);
       if (result.bytes.byteLength !== request.size) {
@@ -162,6 +122,7 @@ export class Service {
       }
       return result;
     } finally {
+      this.reads--;
       clearTimeout(timer);
       client.removeEventListener("abort", abandon);
     }

@@ -7,11 +7,11 @@ import { Hono } from "hono";
 import { json, timestamp } from "./format.ts";
 import { conditionOf } from "./health.ts";
 import { methodNotAllowed } from "./http_error.ts";
-import type { Environment, Service } from "./service.ts";
+import type { Service } from "./service.ts";
 
 /** The sub-app of `/stats`. */
-export function statsRoutes(service: Service): Hono<Environment> {
-  const app = new Hono<Environment>();
+export function statsRoutes(service: Service): Hono {
+  const app = new Hono();
   app.get("/", () => json(statsDocument(service)));
   app.all("/", methodNotAllowed("GET"));
   return app;
@@ -43,7 +43,6 @@ function statsDocument(service: Service): unknown {
       allocated_bytes: statistics.pool.allocatedBytes,
       ceiling: statistics.pool.ceiling,
     },
-    answers: { reads: service.reads, bytes: service.answerBytes },
     rdma: { enabled, connected, transport },
     ...(capabilities === undefined ? {} : {
       capabilities: {

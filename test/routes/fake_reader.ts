@@ -22,7 +22,9 @@ export function byteAt(index: number): number {
 
 /** The bytes of a range of a fake needle. */
 export function bytesAt(offset: number, size: number): Uint8Array<ArrayBuffer> {
-  return Uint8Array.from({ length: size }, (_, index) => byteAt(offset + index));
+  const bytes = new Uint8Array(size);
+  for (let index = 0; index < size; index++) bytes[index] = byteAt(offset + index);
+  return bytes;
 }
 
 /** Volume 3, key 1, cookie 0x637037d6 is there: `3,01637037d6`. */
@@ -31,6 +33,8 @@ export class FakeReader implements NeedleReader {
   needleSize = 1000;
   /** Thrown by the next reads, when set. */
   failure: Error | undefined;
+  /** Reads that begin here or later fail. */
+  failsFrom = Infinity;
   /** Waited for by each read before it answers. */
   gate: Promise<void> | undefined;
   /** Added to the number of bytes given. */
@@ -67,6 +71,7 @@ export class FakeReader implements NeedleReader {
     this.requests.push({ volume, key, cookie, offset, size });
     if (this.gate !== undefined) await this.#wait(this.gate, signal);
     if (this.failure !== undefined) throw this.failure;
+    if (offset >= this.failsFrom) throw new ReadError("corrupt", "checksum");
     if (volume !== 3 || key !== 1n || cookie !== 0x637037d6) throw new ReadError("not-found", `no needle ${key}`);
     if (offset + size > this.needleSize) throw new ReadError("range", `needle of ${this.needleSize} bytes`);
     const bytes = bytesAt(offset, size + this.excess);

@@ -1,6 +1,6 @@
 import { ReadError, type ReadErrorCode } from "../../src/engine/reader.ts";
-import { assertEquals, assertMatch } from "../assert.ts";
-import { ask, bytesAt, fakeApp } from "./fake_reader.ts";
+import { assertEquals, assertMatch, assertRejects } from "../assert.ts";
+import { ask, bytesAt, fakeApp, type FakeReader } from "./fake_reader.ts";
 
 const FILE_ID = "3,01637037d6";
 
@@ -132,7 +132,7 @@ const REFUSALS: [string, number, string][] = [
   [`file_id=${FILE_ID}&size=%0A5`, 400, `size: got "\\n5", ${NUMBER} 1 to 9007199254740991`],
   [`file_id=${FILE_ID}&size=05`, 400, `size: got "05", ${NUMBER} 1 to 9007199254740991`],
   [`file_id=${FILE_ID}&size=9007199254740992`, 400, `size: got "9007199254740992", ${NUMBER} 1 to 9007199254740991`],
-  [`file_id=${FILE_ID}&size=16777217`, 413, "size: got 16777217, at most 16777216 bytes are read at once"],
+  [`file_id=${FILE_ID}&size=67108865`, 413, "size: got 67108865, at most 67108864 bytes are read at once"],
   [`file_id=${FILE_ID}&size=1&offset=`, 400, `offset: got "", ${NUMBER} 0 to 9007199254740991`],
   [`file_id=${FILE_ID}&size=1&offset=-1`, 400, `offset: got "-1", ${NUMBER} 0 to 9007199254740991`],
   [`file_id=${FILE_ID}&size=1&offset=NaN`, 400, `offset: got "NaN", ${NUMBER} 0 to 9007199254740991`],
@@ -249,14 +249,40 @@ Deno.test("/read answers 503 beyond the ceiling of reads, and again 200 below it
   assertEquals((await app.request(`/read?file_id=${FILE_ID}&size=5`)).status, 200);
 });
 
-Deno.test("/read counts an answer against the ceiling of bytes until it has left", async () => {
-  const { app } = fakeApp({ limits: { maxAnswerBytes: 8 } });
-  const sent = Promise.withResolvers<void>();
-  const request = new Request(`http://localhost/read?file_id=${FILE_ID}&size=5`);
-  assertEquals((await app.fetch(request, { completed: sent.promise })).status, 200);
-  assertEquals((await ask(app, `/read?file_id=${FILE_ID}&size=5`))[0], 503);
-  sent.reject(new Error("the client went away"));
-  await sent.promise.catch(() => {});
-  await Promise.resolve();
-  assertEquals((await ask(app, `/read?file_id=${FILE_ID}&size=5`))[0], 200);
+Deno.test("/read streams what is longer than a piece, in pieces, and releases each", async () => {
+  const { app, reader } = fakeApp();
+  reader.needleSize = 3 << 20;
+  const response = await app.request(`/read?file_id=${FILE_ID}&offset=5&size=2097155`);
+  assertEquals([response.status, response.headers.get("content-length")], [200, "2097155"]);
+  assertEquals(new Uint8Array(await response.arrayBuffer()), bytesAt(5, 2097155));
+  assertEquals(reader.requests.map(({ offset, size }) => [offset, size]), [
+    [5, 1 << 20],
+    [5 + (1 << 20), 1 << 20],
+    [5 + (2 << 20), 3],
+  ]);
+  assertEquals(reader.lent, 0);
+});
+
+Deno.test("/read answers 416 before the first byte where a later piece would lie outside the needle", async () => {
+  const { app, reader } = fakeApp();
+  reader.needleSize = 2 << 20;
+  const line = "the needle has 2097152 bytes: volume 3, needle 1, 2097153 bytes at 0\n";
+  assertEquals(await ask(app, `/read?file_id=${FILE_ID}&size=2097153`), [416, line]);
+  assertEquals(reader.lent, 0);
+});
+
+Deno.test("/read breaks off where a later piece is not of the needle, or the way, that the headers promised", async () => {
+  const changes: ((reader: FakeReader) => void)[] = [
+    (reader) => reader.needleSize++,
+    (reader) => reader.source = "http",
+    (reader) => reader.failure = new ReadError("corrupt", "the checksum does not hold"),
+  ];
+  for (const change of changes) {
+    const { app, reader } = fakeApp();
+    reader.needleSize = 2 << 20;
+    const response = await app.request(`/read?file_id=${FILE_ID}&size=2097152`);
+    change(reader);
+    await assertRejects(() => response.arrayBuffer(), ReadError);
+    assertEquals(reader.lent, 0);
+  }
 });

@@ -1,0 +1,68 @@
+/**
+ * A range of a needle as a stream of bounded pieces, for what is too long to be held whole for a client that may be slow.
+ *
+ * `Deno.serve` takes a buffer off the handler's hands at once, however slowly its client reads, but pulls a stream only
+ * as the socket drains: what one connection holds is a piece.
+ *
+ * @module
+ */
+import { ReadError, type ReadRequest, type ReadResult } from "../src/engine/reader.ts";
+import { reasonOf } from "../src/rdma/errors.ts";
+import { describe, type Service } from "./service.ts";
+
+/** Bytes read, and held, at once for one client. All that `weed mount` asks for in one read is within it. */
+export const PIECE_SIZE = 1 << 20;
+
+/** What the headers have promised: the later pieces must be of the same needle, moved in the same way. */
+export interface Promised {
+  /** Where the bytes come from. */
+  readonly source: ReadResult["source"];
+  /** Size of the whole needle. */
+  readonly needleSize: number;
+}
+
+/**
+ * The bytes of `request`, a piece for each pull, so that no more is read than the client takes. A piece that cannot be
+ * read, or does not keep the promise, breaks the answer off short of its Content-Length, which clients see as an error.
+ *
+ * @param first The bytes the range begins with, where they have been read already.
+ */
+export function streamRange(
+  service: Service,
+  request: ReadRequest,
+  promised: Promised,
+  client: AbortSignal,
+  first?: Uint8Array,
+): ReadableStream<Uint8Array> {
+  const end = request.offset + request.size;
+  let { offset } = request;
+  return new ReadableStream<Uint8Array>({
+    async pull(controller): Promise<void> {
+      const piece = first ??
+        await readPiece(service, { ...request, offset, size: Math.min(PIECE_SIZE, end - offset) }, promised, client);
+      first = undefined;
+      offset += piece.byteLength;
+      controller.enqueue(piece);
+      if (offset === end) controller.close();
+    },
+  }, { highWaterMark: 0 });
+}
+
+/** One piece, copied: a stream hands its chunks to the socket as they are, and a released view is not ours any more. */
+async function readPiece(
+  service: Service,
+  request: ReadRequest,
+  promised: Promised,
+  client: AbortSignal,
+): Promise<Uint8Array> {
+  try {
+    using result = await service.read(request, client);
+    if (result.source !== promised.source || result.needleSize !== promised.needleSize) {
+      throw new ReadError("corrupt", `the needle or its source changed during the answer: ${describe(request)}`);
+    }
+    return result.bytes.slice();
+  } catch (error) {
+    service.log.write(client.aborted ? "debug" : "warn", "an answer was broken off", { reason: reasonOf(error) });
+    throw error;
+  }
+}
