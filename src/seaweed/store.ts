@@ -1,0 +1,193 @@
+/**
+ * The volumes of a machine, read beside the volume server that owns them.
+ *
+ * @module
+ */
+import { Counters } from "../rdma/statistics.ts";
+import { type FileId, formatFileId } from "./file_id.ts";
+import { InflatedCache } from "./inflated_cache.ts";
+import { NeedleError } from "./needle_error.ts";
+import { type Needle, NeedleContext } from "./pinned_needle.ts";
+import { Volume, type VolumeSummary } from "./volume.ts";
+import { checkDirectories, listVolumes, type VolumeDirectory, type VolumeFiles } from "./volume_files.ts";
+
+/** The ceilings of a {@linkcode Store}. */
+export interface StoreOptions {
+  /** Volumes held open at once, two file descriptors each. Default 256. */
+  openVolumes?: number;
+  /** Bytes that all needle maps together may take, about 22 a needle. Default 1 GiB. */
+  indexBytes?: number;
+  /** Bytes of inflated needles kept. Default 64 MiB. */
+  inflatedBytes?: number;
+  /** The most bytes a needle may have when inflated. Default 64 MiB. */
+  largestInflated?: number;
+}
+
+/** What a store has done. */
+export interface StoreStatistics {
+  /** Needles opened. */
+  readonly opened: number;
+  /** Needles refused, by {@linkcode NeedleErrorCode}. */
+  readonly refused: Readonly<Record<string, number>>;
+  /** Times a volume's files were opened and its index read. */
+  readonly loads: number;
+  /** Times the directories were listed. */
+  readonly listings: number;
+  /** Times a needle was inflated. */
+  readonly inflations: number;
+  /** Checksums verified. */
+  readonly checksums: number;
+  /** Volumes open now. */
+  readonly openVolumes: number;
+  /** Bytes of their needle maps. */
+  readonly indexBytes: number;
+  /** Bytes of inflated needles kept now. */
+  readonly inflatedBytes: number;
+}
+
+/** How long an unknown volume stays unknown before the directories are listed again, in milliseconds. */
+const UNKNOWN_FOR = 1000;
+/** How long a listing is good for, so that volumes that came twice or were erasure-coded are noticed. */
+const LISTING_FOR = 10_000;
+
+/** Reads needles from the volumes in some directories. It writes nothing and locks nothing. */
+export class Store implements Disposable {
+  readonly #refused = new Counters();
+  readonly #directories: VolumeDirectory[];
+  readonly #context: NeedleContext;
+  readonly #mostOpen: number;
+  readonly #mostIndexBytes: number;
+  readonly #reserve = (bytes: number): void => this.#makeRoom(bytes);
+  #volumes = new Map<number, Volume>();
+  #listedAt = -Infinity;
+  #listings = 0;
+  #questions = 0;
+  #opened = 0;
+  #loads = 0;
+
+  /**
+   * Takes the directories; volumes in them are found when first asked for. Throws ConfigError when one is no directory.
+   *
+   * @param directories Each a path, or a path and where its indices are.
+   */
+  constructor(directories: readonly (string | VolumeDirectory)[], options: StoreOptions = {}) {
+    this.#directories = checkDirectories(directories);
+    this.#mostOpen = options.openVolumes ?? 256;
+    this.#mostIndexBytes = options.indexBytes ?? 1024 ** 3;
+    const inflated = new InflatedCache(options.inflatedBytes ?? 64 * 1024 ** 2);
+    this.#context = new NeedleContext(inflated, options.largestInflated ?? 64 * 1024 ** 2);
+  }
+
+  /**
+   * Finds a needle, as of now: what weed appended, overwrote or deleted before this call is honoured. Throws NeedleError.
+   *
+   * @param nowMs Milliseconds since 1970, for times to live.
+   */
+  open(id: FileId, nowMs: number): Needle {
+    try {
+      const needle = this.#find(id, nowMs);
+      this.#opened++;
+      return needle;
+    } catch (error) {
+      if (error instanceof NeedleError) this.#refused.add(error.code);
+      throw error;
+    }
+  }
+
+  /** What volumes there are, by id; the directories are listed anew. */
+  volumes(nowMs: number): VolumeSummary[] {
+    this.#list(nowMs);
+    return [...this.#volumes.values()].map((volume) => volume.summary()).sort((a, b) => a.id - b.id);
+  }
+
+  /** What it has done so far. */
+  statistics(): StoreStatistics {
+    let openVolumes = 0;
+    let loads = this.#loads;
+    for (const volume of this.#volumes.values()) {
+      if (volume.isOpen) openVolumes++;
+      loads += volume.loads;
+    }
+    return {
+      opened: this.#opened,
+      refused: this.#refused.toJSON(),
+      loads,
+      listings: this.#listings,
+      inflations: this.#context.inflations,
+      checksums: this.#context.checksums,
+      openVolumes,
+      indexBytes: this.#indexBytes(),
+      inflatedBytes: this.#context.inflated.byteLength,
+    };
+  }
+
+  /** Closes every file. A needle asked for after that opens them again. */
+  [Symbol.dispose](): void {
+    for (const volume of this.#volumes.values()) volume[Symbol.dispose]();
+    this.#volumes.clear();
+    this.#listedAt = -Infinity;
+    this.#context.inflated.clear();
+    this.#context.holder = undefined;
+  }
+
+  #find(id: FileId, nowMs: number): Needle {
+    const age = Math.abs(nowMs - this.#listedAt); // a clock set back lists again, too
+    if (age >= LISTING_FOR || !this.#volumes.has(id.volume) && age >= UNKNOWN_FOR) this.#list(nowMs);
+    const needle = this.#ask(id, nowMs);
+    if (needle !== undefined) return needle;
+    if (this.#volumes.has(id.volume)) this.#list(nowMs); // its files went away: perhaps to another directory
+    const moved = this.#ask(id, nowMs);
+    if (moved !== undefined) return moved;
+    throw new NeedleError("not-found", `needle ${formatFileId(id)}: no volume ${id.volume} in the directories served`);
+  }
+
+  #ask(id: FileId, nowMs: number): Needle | undefined {
+    const volume = this.#volumes.get(id.volume);
+    if (volume === undefined) return undefined;
+    volume.lastUsed = ++this.#questions;
+    return volume.open(id, nowMs, this.#context, this.#reserve);
+  }
+
+  #list(nowMs: number): void {
+    this.#listedAt = nowMs;
+    this.#listings++;
+    const before = this.#volumes;
+    this.#volumes = new Map();
+    for (const [id, files] of listVolumes(this.#directories)) {
+      const known = before.get(id);
+      const kept = known !== undefined && sameFiles(known.files, files);
+      this.#volumes.set(id, kept ? known : new Volume(files));
+      if (kept) before.delete(id);
+    }
+    for (const gone of before.values()) {
+      this.#loads += gone.loads;
+      gone[Symbol.dispose]();
+    }
+  }
+
+  #indexBytes(): number {
+    let bytes = 0;
+    for (const volume of this.#volumes.values()) bytes += volume.indexBytes;
+    return bytes;
+  }
+
+  /** Closes the volumes used longest ago until one more, with a needle map of `bytes`, is within the ceilings. */
+  #makeRoom(bytes: number): void {
+    if (bytes > this.#mostIndexBytes) {
+      const ceiling = `${this.#mostIndexBytes} that may be taken: raise indexBytes`;
+      throw new NeedleError("unsupported", `a needle map of ${bytes} bytes is beyond the ${ceiling}`);
+    }
+    const open = [...this.#volumes.values()].filter((volume) => volume.isOpen);
+    open.sort((a, b) => a.lastUsed - b.lastUsed);
+    let taken = this.#indexBytes();
+    for (let index = 0; index < open.length; index++) {
+      if (open.length - index < this.#mostOpen && taken + bytes <= this.#mostIndexBytes) break;
+      taken -= open[index]?.indexBytes ?? 0;
+      open[index]?.[Symbol.dispose]();
+    }
+  }
+}
+
+function sameFiles(one: VolumeFiles, other: VolumeFiles): boolean {
+  return one.base === other.base && one.indexBase === other.indexBase && one.refused === other.refused;
+}
