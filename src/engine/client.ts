@@ -1,0 +1,318 @@
+/**
+ * The reading side of one engine: keeps a connection, reads ranges through it, and answers at once while it is away.
+ *
+ * @module
+ */
+import { crc32c } from "../rdma/crc32c.ts";
+import { reasonOf, WireError } from "../rdma/errors.ts";
+import { Access } from "../rdma/memory.ts";
+import { type PooledBuffer, type PoolStatistics, RegisteredPool } from "../rdma/pool.ts";
+import type { ProtectionDomain, RdmaAddress } from "../rdma/provider.ts";
+import { Circuit } from "./circuit.ts";
+import { type Call, ConnectionLost, EngineConnection } from "./connection.ts";
+import type { Message, MessageData } from "./messages.ts";
+import { type EngineHealth, ReadError, type ReadRequest } from "./reader.ts";
+import { toReadError } from "./refusal.ts";
+
+/** How a client behaves. Times are milliseconds, sizes bytes. */
+export interface EngineClientOptions {
+  /** How long connecting may take. Default 2,000. */
+  setupTimeout?: number;
+  /** How long an engine may take to answer a read. Default 4,000: less than `weed mount` waits for its sidecar. */
+  answerTimeout?: number;
+  /** Registered memory at most. Default 128 MiB. */
+  poolCeiling?: number;
+  /** The longest range of one read. Default 8 MiB. A power of two. */
+  maxReadSize?: number;
+  /** Told of what happens. */
+  log?: (level: "info" | "warn", message: string, fields: Record<string, unknown>) => void;
+}
+
+/** A range, in this process's registered memory. */
+export interface Fetched {
+  /** The bytes. Whoever has it gives it back; the engine can no longer reach it. */
+  readonly buffer: PooledBuffer;
+  /** Bytes of the whole needle. */
+  readonly needleSize: number;
+  /** CRC-32C of its stored data: another number is another needle. */
+  readonly checksum: number;
+  /** The engine's session. */
+  readonly sessionId: string;
+  /** `iwarp`, `verbs:rxe0`. */
+  readonly transport: string;
+}
+
+/** A connection that lasts less than this, in milliseconds, counts as one that failed. */
+const SHORT_LIFE = 1_000;
+
+/** The client of one engine. */
+export class EngineClient implements AsyncDisposable {
+  /** Connections made. */
+  connections = 0;
+  readonly #domain: ProtectionDomain;
+  readonly #address: RdmaAddress;
+  readonly #options: Required<EngineClientOptions>;
+  readonly #pool: RegisteredPool;
+  readonly #circuit = new Circuit();
+  readonly #closing = new AbortController();
+  readonly #maintaining: Promise<void>;
+  #attempt = Promise.withResolvers<void>(); // settled when the present try to connect is over
+  #connection: EngineConnection | undefined;
+  #capabilities: MessageData<"GetCapabilitiesResponse"> | undefined;
+  #lastError = "";
+
+  /** Starts to connect. The domain is the client's to dispose, in {@linkcode close}. */
+  constructor(
+    domain: ProtectionDomain,
+    address: RdmaAddress,
+    options: EngineClientOptions = {},
+  ) {
+    this.#domain = domain;
+    this.#address = address;
+    this.#options = {
+      setupTimeout: 2_000,
+      answerTimeout: 4_000,
+      poolCeiling: 128 << 20,
+      maxReadSize: 8 << 20,
+      log: () => {},
+      ...options,
+    };
+    const { poolCeiling, maxReadSize } = this.#options;
+    this.#pool = new RegisteredPool(domain, {
+      access: Access.LOCAL_WRITE | Access.REMOTE_WRITE,
+      ceiling: poolCeiling,
+      largest: maxReadSize,
+    });
+    this.#maintaining = this.#maintain();
+  }
+
+  /** `rdma:127.0.0.1:18515`. */
+  get name(): string {
+    const { hostname, port } = this.#address;
+    return `rdma:${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`;
+  }
+
+  /** How it is doing. */
+  get health(): EngineHealth {
+    const capabilities = this.#capabilities;
+    return {
+      address: this.name,
+      connected: this.#connection !== undefined,
+      transport: this.#domain.transport,
+      circuit: this.#circuit.state(performance.now()),
+      lastError: this.#lastError,
+      ...(capabilities === undefined ? {} : {
+        capabilities: {
+          deviceName: capabilities.device_name,
+          version: capabilities.version,
+          maxSessions: Number(capabilities.max_sessions),
+          maxTransferSize: Number(capabilities.max_transfer_size),
+          realRdma: capabilities.real_rdma,
+        },
+      }),
+    };
+  }
+
+  /** Its registered memory. */
+  get pool(): PoolStatistics {
+    return this.#pool.statistics;
+  }
+
+  /** The longest range of one read, in bytes. */
+  get maxReadSize(): number {
+    const engine = this.#capabilities?.max_transfer_size;
+    return Math.min(this.#options.maxReadSize, engine === undefined ? Infinity : Number(engine));
+  }
+
+  /** Fulfilled when the first try to connect is over, either way. */
+  get settled(): Promise<void> {
+    return this.#attempt.promise;
+  }
+
+  /** Reads a range. Throws ReadError. A connection lost on the way is made good once, on the next. */
+  async read(request: ReadRequest, signal?: AbortSignal): Promise<Fetched> {
+    try {
+      return await this.#readOnce(request, signal);
+    } catch (error) {
+      if (!(error instanceof ConnectionLost) || this.#closing.signal.aborted) throw error;
+      return await this.#readOnce(request, signal);
+    }
+  }
+
+  /** Closes the connection, gives requests under way `grace` milliseconds to leave, and disposes the domain. */
+  async close(grace = 1_000): Promise<void> {
+    this.#closing.abort();
+    await this.#connection?.close(grace);
+    await this.#maintaining;
+    this.#pool[Symbol.dispose]();
+    this.#domain[Symbol.dispose]();
+  }
+
+  /** The same as close(). */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #readOnce(request: ReadRequest, signal: AbortSignal | undefined): Promise<Fetched> {
+    const connection = this.#connection ?? await this.#connected(signal);
+    const { size } = request;
+    if (size > this.maxReadSize) {
+      throw new ReadError("internal", `a read of ${size} bytes: one session moves ${this.maxReadSize} at most`);
+    }
+    const buffer = this.#pool.acquire(size) ?? await this.#pool.acquireWhenFree(size, signal);
+    if (buffer === undefined) {
+      signal?.throwIfAborted();
+      throw new ReadError("busy", `all ${this.#options.poolCeiling} bytes of registered memory are in use`, 1);
+    }
+    let call: Call;
+    try {
+      call = connection.call("StartRead", this.#startRead(request, buffer));
+    } catch (error) {
+      buffer[Symbol.dispose]();
+      throw error instanceof ReadError ? error : new ConnectionLost(reasonOf(error));
+    }
+    try {
+      const answer = await unlessAborted(call.answer, signal);
+      return this.#finish(connection, request, buffer, answer);
+    } catch (error) {
+      // Until the engine has answered, or can no longer reach it, the memory is not free for another read.
+      call.settled.then(() => buffer[Symbol.dispose]());
+      throw error;
+    }
+  }
+
+  #startRead(request: ReadRequest, buffer: PooledBuffer): MessageData<"StartRead"> {
+    return {
+      volume_id: request.volume,
+      needle_id: request.key,
+      cookie: request.cookie,
+      offset: BigInt(request.offset),
+      size: BigInt(request.size),
+      remote_addr: buffer.region.address,
+      remote_key: buffer.region.remoteKey,
+      timeout_secs: BigInt(Math.ceil(this.#options.answerTimeout / 1_000)),
+    };
+  }
+
+  #finish(connection: EngineConnection, request: ReadRequest, buffer: PooledBuffer, answer: Message): Fetched {
+    if (answer.type === "Error") throw toReadError(answer.data);
+    if (answer.type !== "StartReadResponse" || answer.data.transfer_size !== BigInt(request.size)) {
+      const found = answer.type === "StartReadResponse" ? answer.data.transfer_size : answer.type;
+      const error = new WireError("engine", `answer to a StartRead of ${request.size} bytes`, found);
+      connection.fail(error);
+      throw new ReadError("internal", error.message);
+    }
+    buffer.region.rotateKey(); // from here on the engine cannot touch the bytes
+    const { session_id, expected_crc, checksum_covers_range, needle_size } = answer.data;
+    const crc = checksum_covers_range ? crc32c(buffer.bytes) : undefined;
+    const success = crc === undefined || crc === expected_crc;
+    const complete = { session_id, success, bytes_transferred: BigInt(request.size) };
+    this.#complete(connection, crc === undefined ? complete : { ...complete, client_crc: crc });
+    if (!success) {
+      throw new ReadError("corrupt", `the bytes received have CRC-32C ${crc}, the needle has ${expected_crc}`);
+    }
+    const { transport } = this.#domain;
+    return {
+      buffer,
+      needleSize: Number(needle_size ?? 0n),
+      checksum: expected_crc,
+      sessionId: session_id,
+      transport,
+    };
+  }
+
+  // Nobody waits for the answer: the bytes are here. Should it fail, the session ends by its time.
+  #complete(connection: EngineConnection, data: MessageData<"CompleteRead">): void {
+    try {
+      connection.call("CompleteRead", data);
+    } catch (error) {
+      this.#lastError = reasonOf(error);
+    }
+  }
+
+  // Waits for a connection that is being made for the first time, or anew after a healthy life; fails at once otherwise.
+  async #connected(signal: AbortSignal | undefined): Promise<EngineConnection> {
+    while (this.#connection === undefined) {
+      if (this.#circuit.failures > 0 || this.#closing.signal.aborted) {
+        const pause = Math.ceil(this.#circuit.pause(performance.now()) / 1_000);
+        throw new ReadError("unavailable", `${this.name} is away: ${this.#lastError}`, Math.max(1, pause));
+      }
+      await unlessAborted(this.#attempt.promise, signal);
+    }
+    return this.#connection;
+  }
+
+  async #maintain(): Promise<void> {
+    while (!this.#closing.signal.aborted) {
+      const started = performance.now();
+      try {
+        await this.#connectAndStay();
+        const lived = performance.now() - started;
+        if (lived < SHORT_LIFE) this.#circuit.fail(performance.now());
+      } catch (error) {
+        this.#lastError = reasonOf(error);
+        this.#circuit.fail(performance.now());
+        this.#options.log("warn", "engine is away", { engine: this.name, reason: this.#lastError });
+      }
+      const attempt = this.#attempt;
+      this.#attempt = Promise.withResolvers<void>();
+      attempt.resolve();
+      await pause(this.#circuit.pause(performance.now()), this.#closing.signal);
+    }
+    this.#attempt.resolve();
+  }
+
+  async #connectAndStay(): Promise<void> {
+    const { setupTimeout, answerTimeout, log } = this.#options;
+    const signal = this.#closing.signal;
+    const connection = await EngineConnection.open(this.#domain, this.#address, {
+      setupTimeout,
+      answerTimeout,
+      signal,
+    });
+    try {
+      const answer = await connection.call("GetCapabilities", { client_id: "verbena" }).answer;
+      if (answer.type !== "GetCapabilitiesResponse") {
+        throw new WireError("engine", "answer to GetCapabilities", answer.type);
+      }
+      this.#capabilities = answer.data;
+    } catch (error) {
+      await connection.close(0);
+      throw error;
+    }
+    this.connections++;
+    this.#circuit.succeed();
+    this.#connection = connection;
+    this.#attempt.resolve();
+    log("info", "engine connected", { engine: this.name, transport: this.#domain.transport });
+    const closure = await connection.closed;
+    this.#connection = undefined;
+    this.#attempt = Promise.withResolvers<void>();
+    if (signal.aborted) return;
+    this.#lastError = closure.error === undefined ? "the engine closed the connection" : reasonOf(closure.error);
+    log("warn", "engine connection lost", { engine: this.name, reason: this.#lastError });
+  }
+}
+
+/** The promise, or the signal's reason if it aborts first. */
+async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return await promise;
+  signal.throwIfAborted();
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const onAbort = () => reject(signal.reason);
+  signal.addEventListener("abort", onAbort);
+  try {
+    return await Promise.race([promise, aborted]);
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
+}
+
+async function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
+  if (milliseconds <= 0 || signal.aborted) return;
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, milliseconds);
+  signal.addEventListener("abort", () => resolve(), { once: true });
+  await promise;
+  clearTimeout(timer);
+}

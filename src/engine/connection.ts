@@ -1,0 +1,156 @@
+/**
+ * A reader's connection to an engine: requests out, each answer to the one who asked.
+ *
+ * @module
+ */
+import { reasonOf, type VerbenaError, WireError } from "../rdma/errors.ts";
+import type { Closure, ProtectionDomain, RdmaAddress } from "../rdma/provider.ts";
+import { connectSmbDirect, type SmbDirectConnection } from "../smbdirect/mod.ts";
+import { decodeMessage, encodeMessage, type Message, type MessageData, type MessageType } from "./messages.ts";
+import { ENGINE_MESSAGES } from "./protocol.ts";
+import { ReadError } from "./reader.ts";
+
+/** How a connection is made; milliseconds. */
+export interface EngineConnectionOptions {
+  /** How long set-up and negotiation may each take. */
+  setupTimeout: number;
+  /** How long an answer may take. */
+  answerTimeout: number;
+  /** Abandons the set-up. */
+  signal: AbortSignal;
+}
+
+/** A request under way. */
+export interface Call {
+  /** The answer. Rejected with ReadError `timeout`, or `unavailable` when the connection is lost. */
+  readonly answer: Promise<Message>;
+  /** Fulfilled once the engine can no longer act on the request: it answered, or the connection is over. */
+  readonly settled: Promise<void>;
+}
+
+class Pending {
+  readonly answer = Promise.withResolvers<Message>();
+  readonly settled = Promise.withResolvers<void>();
+  expired = false;
+
+  constructor(readonly what: string, readonly at: number) {
+    this.answer.promise.catch(() => {}); // who asked may have gone
+  }
+}
+
+/** How often answers are looked over for late ones, as a part of the answer timeout. */
+const WATCHES_PER_TIMEOUT = 8;
+
+/** A connection lost under a request: worth another try on the next. */
+export class ConnectionLost extends ReadError {
+  static {
+    this.prototype.name = "ConnectionLost";
+  }
+
+  /** Names the reason. */
+  constructor(reason: string) {
+    super("unavailable", reason, 1);
+  }
+}
+
+/** The connection. */
+export class EngineConnection {
+  /** Fulfilled once it is over and every call is settled. */
+  readonly closed: Promise<Closure>;
+  readonly #connection: SmbDirectConnection;
+  readonly #options: EngineConnectionOptions;
+  readonly #pending = new Map<number, Pending>(); // oldest first
+  #nextId = 1;
+  #heardAt = performance.now();
+  #watch: ReturnType<typeof setTimeout> | undefined;
+  #fault: VerbenaError | undefined;
+
+  private constructor(connection: SmbDirectConnection, options: EngineConnectionOptions) {
+    this.#connection = connection;
+    this.#options = options;
+    connection.onMessage = (bytes) => this.#receive(bytes);
+    this.closed = connection.closed.then((closure) => this.#lost(closure));
+  }
+
+  /** Connects. Throws what {@linkcode connectSmbDirect} throws. */
+  static async open(
+    domain: ProtectionDomain,
+    address: RdmaAddress,
+    options: EngineConnectionOptions,
+  ): Promise<EngineConnection> {
+    const { setupTimeout, signal } = options;
+    const smbDirect = { ...ENGINE_MESSAGES, setupTimeout, negotiateTimeout: setupTimeout, signal };
+    return new EngineConnection(await connectSmbDirect(domain, address, smbDirect), options);
+  }
+
+  /** Requests under way. */
+  get underWay(): number {
+    return this.#pending.size;
+  }
+
+  /** Sends a request. Throws ReadError `busy` when the queue is full, ConnectionLost when the connection is over. */
+  call<T extends MessageType>(type: T, data: MessageData<T>): Call {
+    const id = this.#nextId;
+    this.#nextId = (id % 0xffff_ffff) + 1;
+    if (!this.#connection.writable) throw new ReadError("busy", "the engine takes no further requests just now", 1);
+    const pending = new Pending(type, performance.now());
+    this.#connection.send(encodeMessage(type, data, id));
+    this.#pending.set(id, pending);
+    this.#watch ??= setTimeout(() => this.#look(), this.#options.answerTimeout / WATCHES_PER_TIMEOUT);
+    return { answer: pending.answer.promise, settled: pending.settled.promise };
+  }
+
+  /** Ends it. */
+  close(linger: number): Promise<void> {
+    return this.#connection.close({ linger });
+  }
+
+  #receive(bytes: Uint8Array): void {
+    this.#heardAt = performance.now();
+    try {
+      const message = decodeMessage(bytes);
+      const pending = this.#pending.get(message.id ?? 0);
+      if (pending === undefined) throw new WireError("engine", "answer to no request", message.id ?? "no id");
+      this.#pending.delete(message.id ?? 0);
+      pending.answer.resolve(message);
+      pending.settled.resolve();
+    } catch (error) {
+      if (!(error instanceof WireError)) throw error;
+      this.fail(error);
+    }
+  }
+
+  /** Ends it because the engine broke the protocol. */
+  fail(error: VerbenaError): void {
+    this.#fault ??= error;
+    this.#connection.close({ linger: 0 });
+  }
+
+  // An answer that is late is given up; an engine from which nothing at all was heard since is given up as a whole.
+  #look(): void {
+    this.#watch = undefined;
+    const now = performance.now();
+    const { answerTimeout } = this.#options;
+    for (const pending of this.#pending.values()) {
+      if (now - pending.at < answerTimeout) break;
+      if (pending.expired) continue;
+      pending.expired = true;
+      const error = new ReadError("timeout", `no answer to ${pending.what} within ${answerTimeout} ms`);
+      pending.answer.reject(error);
+      if (this.#heardAt < pending.at) return this.fail(error);
+    }
+    if (this.#pending.size > 0) this.#watch = setTimeout(() => this.#look(), answerTimeout / WATCHES_PER_TIMEOUT);
+  }
+
+  #lost(closure: Closure): Closure {
+    clearTimeout(this.#watch);
+    const error = this.#fault ?? closure.error;
+    const reason = error === undefined ? "the engine closed the connection" : reasonOf(error);
+    for (const pending of this.#pending.values()) {
+      pending.answer.reject(new ConnectionLost(reason));
+      pending.settled.resolve();
+    }
+    this.#pending.clear();
+    return this.#fault === undefined ? closure : { graceful: false, error: this.#fault };
+  }
+}

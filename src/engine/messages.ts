@@ -1,0 +1,181 @@
+/**
+ * The engine's messages: `{type, data}` in MessagePack, as SeaweedFS's sidecar and engine speak it. Maps go out; maps
+ * and arrays come in; 64-bit numbers are exact.
+ *
+ * Field names are the wire's. Two things are Verbena's own, and harmless to a peer that does not know them: an `id`
+ * beside `type` and `data`, which an answer repeats so that many requests can be under way at once, and the fields
+ * marked as such below.
+ *
+ * @module
+ */
+import { Packr, Unpackr } from "msgpackr";
+import { reasonOf, WireError } from "../rdma/errors.ts";
+
+/** The longest request that is looked at, in bytes. */
+export const MAX_REQUEST_SIZE = 64 * 1024;
+
+type Kind = "u8" | "u16" | "u32" | "u64" | "bool" | "string" | "strings";
+
+interface KindTypes {
+  u8: number;
+  u16: number;
+  u32: number;
+  u64: bigint;
+  bool: boolean;
+  string: string;
+  strings: readonly string[];
+}
+
+/** Field name, kind, and `?` where it may be missing or nil. Array forms list the fields in this order. */
+type Field = readonly [name: string, kind: Kind, optional?: "?"];
+
+const SCHEMAS = {
+  Ping: [["timestamp_ns", "u64"], ["client_id", "string", "?"]],
+  Pong: [["client_timestamp_ns", "u64"], ["server_timestamp_ns", "u64"], ["server_rtt_ns", "u64"]],
+  GetCapabilities: [["client_id", "string", "?"]],
+  GetCapabilitiesResponse: [
+    ["device_name", "string"],
+    ["vendor_id", "u32"],
+    ["max_transfer_size", "u64"],
+    ["max_sessions", "u64"],
+    ["active_sessions", "u64"],
+    ["port_gid", "string"],
+    ["port_lid", "u16"],
+    ["supported_auth", "strings"],
+    ["version", "string"],
+    ["real_rdma", "bool"],
+  ],
+  StartRead: [
+    ["volume_id", "u32"],
+    ["needle_id", "u64"],
+    ["cookie", "u32"],
+    ["offset", "u64"],
+    ["size", "u64"],
+    ["remote_addr", "u64"],
+    ["remote_key", "u32"],
+    ["timeout_secs", "u64"],
+    ["auth_token", "string", "?"],
+  ],
+  StartReadResponse: [
+    ["session_id", "string"],
+    ["local_addr", "u64"],
+    ["local_key", "u32"],
+    ["transfer_size", "u64"],
+    // CRC-32C of the needle's data as stored: of the bytes sent where `checksum_covers_range`, a version mark otherwise.
+    ["expected_crc", "u32"],
+    ["expires_at_ns", "u64"],
+    // Verbena's own from here.
+    ["needle_size", "u64", "?"],
+    ["checksum_covers_range", "bool", "?"],
+  ],
+  CompleteRead: [
+    ["session_id", "string"],
+    ["success", "bool"],
+    ["bytes_transferred", "u64"],
+    ["client_crc", "u32", "?"],
+    ["error_message", "string", "?"],
+  ],
+  CompleteReadResponse: [["success", "bool"], ["server_crc", "u32", "?"], ["message", "string", "?"]],
+  Error: [["code", "string"], ["message", "string"], ["category", "string", "?"], ["recoverable", "bool", "?"]],
+} as const satisfies Record<string, readonly Field[]>;
+
+/** A message's name. */
+export type MessageType = keyof typeof SCHEMAS;
+
+type FieldsOf<S extends readonly Field[]> =
+  & { [F in S[number] as F[2] extends "?" ? never : F[0]]: KindTypes[F[1]] }
+  & { [F in S[number] as F[2] extends "?" ? F[0] : never]?: KindTypes[F[1]] };
+
+/** What a message of type `T` carries. */
+export type MessageData<T extends MessageType> = FieldsOf<(typeof SCHEMAS)[T]>;
+
+/** A message of one of the types, told apart by `type`. */
+export type Message<T extends MessageType = MessageType> = {
+  [U in T]: {
+    /** Which message. */
+    type: U;
+    /** What it carries. */
+    data: MessageData<U>;
+    /** Which request it is, or answers; absent from a peer that has one request under way at a time. */
+    id?: number;
+  };
+}[T];
+
+/** The messages that ask. */
+export const REQUESTS: ReadonlySet<MessageType> = new Set(["Ping", "GetCapabilities", "StartRead", "CompleteRead"]);
+
+const packer = new Packr({ useRecords: false, variableMapSize: true, encodeUndefinedAsNil: true });
+const unpacker = new Unpackr({ useRecords: false, int64AsType: "bigint", mapsAsObjects: true });
+
+/** The message's bytes, all maps. Fields that are undefined are left out. */
+export function encodeMessage<T extends MessageType>(type: T, data: MessageData<T>, id?: number): Uint8Array {
+  return packer.pack(id === undefined ? { type, data } : { type, data, id });
+}
+
+/**
+ * Reads a message. Throws WireError for anything that is not one whole message of a known type with every field it
+ * must have, within its range.
+ */
+export function decodeMessage(bytes: Uint8Array): Message {
+  if (bytes.length > MAX_REQUEST_SIZE) throw new WireError("engine", "message length", bytes.length);
+  let value: unknown;
+  try {
+    value = unpacker.unpack(bytes);
+  } catch (error) {
+    throw new WireError("engine", "MessagePack", reasonOf(error));
+  }
+  const [type, data, id] = envelope(value);
+  if (typeof type !== "string" || !Object.hasOwn(SCHEMAS, type)) throw new WireError("engine", "type", describe(type));
+  const message = { type, data: decodeFields(type as MessageType, data) } as Message;
+  if (id !== undefined && id !== null) message.id = decodeValue(type, ["id", "u32"], id) as number;
+  return message;
+}
+
+function envelope(value: unknown): [type: unknown, data: unknown, id: unknown] {
+  if (Array.isArray(value)) return [value[0], value[1], value[2]];
+  if (typeof value !== "object" || value === null) throw new WireError("engine", "envelope", describe(value));
+  const record = value as Record<string, unknown>;
+  return [record.type, record.data, record.id];
+}
+
+function decodeFields(type: MessageType, data: unknown): Record<string, unknown> {
+  const schema: readonly Field[] = SCHEMAS[type];
+  const isArray = Array.isArray(data);
+  if (!isArray && (typeof data !== "object" || data === null)) {
+    throw new WireError("engine", `${type} data`, describe(data));
+  }
+  const out: Record<string, unknown> = {};
+  for (const [index, field] of schema.entries()) {
+    const [name, , optional] = field;
+    const source = data as Record<string | number, unknown>;
+    const value = isArray ? source[index] : Object.hasOwn(source, name) ? source[name] : undefined;
+    if (value !== undefined && value !== null) out[name] = decodeValue(type, field, value);
+    else if (optional === undefined) throw new WireError("engine", `${type}.${name}`, "nothing");
+  }
+  return out;
+}
+
+const LIMITS: Partial<Record<Kind, bigint>> = { u8: 0xffn, u16: 0xffffn, u32: 0xffff_ffffn, u64: (1n << 64n) - 1n };
+const MAX_STRINGS = 64;
+
+function decodeValue(type: string, [name, kind]: Field, value: unknown): unknown {
+  const limit = LIMITS[kind];
+  if (limit !== undefined) {
+    const exact = typeof value === "bigint" ? value : Number.isSafeInteger(value) ? BigInt(value as number) : undefined;
+    if (exact !== undefined && exact >= 0n && exact <= limit) return kind === "u64" ? exact : Number(exact);
+  } else if (kind === "bool" && typeof value === "boolean") return value;
+  else if (kind === "string" && typeof value === "string") return value;
+  else if (kind === "strings" && Array.isArray(value) && value.length <= MAX_STRINGS) {
+    if (value.every((each) => typeof each === "string")) return value;
+  }
+  throw new WireError("engine", `${type}.${name}, wanted ${kind}`, describe(value));
+}
+
+function describe(value: unknown): string {
+  const text = typeof value === "bigint"
+    ? `${value}`
+    : typeof value === "string"
+    ? JSON.stringify(value)
+    : typeof value;
+  return text.slice(0, 64);
+}

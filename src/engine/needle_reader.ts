@@ -1,0 +1,155 @@
+/**
+ * The reader of needles that the HTTP routes use: engines, read-ahead, and the account of it all.
+ *
+ * @module
+ */
+import { reasonOf } from "../rdma/errors.ts";
+import { Counters } from "../rdma/statistics.ts";
+import type { EngineClient, Fetched } from "./client.ts";
+import { DEFAULT_READ_AHEAD, ReadAhead, type ReadAheadOptions } from "./read_ahead.ts";
+import {
+  type NeedleReader,
+  type ReaderHealth,
+  ReadError,
+  type ReaderStatistics,
+  type ReadRequest,
+  type ReadResult,
+} from "./reader.ts";
+
+/** Volumes whose engine is remembered, at most. */
+const MAX_PLACES = 65_536;
+
+/** How a reader behaves. */
+export interface EngineReaderOptions {
+  /** Read-ahead; what is not named is {@linkcode DEFAULT_READ_AHEAD}. */
+  readAhead?: Partial<ReadAheadOptions>;
+}
+
+/** Reads through one engine or several. Each volume is looked for at the engine that had it last, then at the others. */
+export class EngineReader implements NeedleReader {
+  readonly #engines: readonly EngineClient[];
+  readonly #readAhead: ReadAhead;
+  readonly #places = new Map<number, EngineClient>();
+  readonly #errors = new Counters();
+  #requests = 0;
+  #reads = 0;
+  #bytes = 0;
+  #inFlight = 0;
+  #idle: (() => void) | undefined;
+
+  /** Reads through `engines`, which become the reader's to close. */
+  constructor(engines: readonly EngineClient[], options: EngineReaderOptions = {}) {
+    this.#engines = engines;
+    this.#readAhead = new ReadAhead((request) => this.#fetch(request), { ...DEFAULT_READ_AHEAD, ...options.readAhead });
+  }
+
+  /** Fulfilled when each engine has been tried once. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#engines.map((engine) => engine.settled));
+  }
+
+  /** See {@linkcode NeedleReader.read}. */
+  async read(request: ReadRequest, signal?: AbortSignal): Promise<ReadResult> {
+    this.#requests++;
+    this.#inFlight++;
+    try {
+      const lent = await this.#readAhead.read(request, performance.now());
+      const result = lent === undefined
+        ? await this.#readThrough(request, signal)
+        : resultOf(lent.bytes, lent.fetched, () => lent.release());
+      this.#reads++;
+      this.#bytes += request.size;
+      return result;
+    } catch (error) {
+      this.#errors.add(error instanceof ReadError ? error.code : "aborted");
+      throw error;
+    } finally {
+      if (--this.#inFlight === 0) this.#idle?.();
+    }
+  }
+
+  /** See {@linkcode NeedleReader.health}. */
+  health(): ReaderHealth {
+    const engines = this.#engines.map(({ health }) => health);
+    return { ready: engines.some(({ connected }) => connected), engines };
+  }
+
+  /** See {@linkcode NeedleReader.statistics}. */
+  statistics(): ReaderStatistics {
+    const pool = { lentBytes: 0, allocatedBytes: 0, ceiling: 0 };
+    let connections = 0;
+    for (const engine of this.#engines) {
+      pool.lentBytes += engine.pool.lentBytes;
+      pool.allocatedBytes += engine.pool.allocatedBytes;
+      pool.ceiling += engine.pool.ceiling;
+      connections += engine.connections;
+    }
+    return {
+      requests: this.#requests,
+      reads: this.#reads,
+      rdmaReads: this.#reads, // an engine has no other way to hand bytes over
+      readAheadHits: this.#readAhead.hits,
+      bytes: this.#bytes,
+      errors: this.#errors.toJSON(),
+      connections,
+      inFlight: this.#inFlight,
+      pool,
+    };
+  }
+
+  /** See {@linkcode NeedleReader.close}. */
+  async close(grace = 1_000): Promise<void> {
+    if (this.#inFlight > 0) {
+      const timer = setTimeout(() => this.#idle?.(), grace);
+      await new Promise<void>((resolve) => this.#idle = resolve);
+      clearTimeout(timer);
+    }
+    this.#readAhead.clear();
+    await Promise.all(this.#engines.map((engine) => engine.close(grace)));
+  }
+
+  /** The same as close(). */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #readThrough(request: ReadRequest, signal: AbortSignal | undefined): Promise<ReadResult> {
+    const fetched = await this.#fetch(request, signal);
+    this.#readAhead.learn(request, fetched);
+    return resultOf(fetched.buffer.bytes, fetched, () => fetched.buffer[Symbol.dispose]());
+  }
+
+  async #fetch(request: ReadRequest, signal?: AbortSignal): Promise<Fetched> {
+    let worst: ReadError | undefined;
+    for (const engine of this.#candidates(request.volume)) {
+      try {
+        const fetched = await engine.read(request, signal);
+        this.#remember(request.volume, engine);
+        return fetched;
+      } catch (error) {
+        if (!(error instanceof ReadError)) throw signal?.aborted ? error : new ReadError("internal", reasonOf(error));
+        // "Not there" counts only where every engine could be asked; any other answer is about the needle itself.
+        if (error.code !== "not-found" && error.code !== "unavailable" && error.code !== "busy") throw error;
+        if (worst === undefined || worst.code === "not-found") worst = error;
+      }
+    }
+    throw worst ?? new ReadError("unavailable", "no engine is configured", 1);
+  }
+
+  #candidates(volume: number): readonly EngineClient[] {
+    const place = this.#places.get(volume);
+    if (place === undefined || this.#engines.length === 1) return this.#engines;
+    return [place, ...this.#engines.filter((engine) => engine !== place)];
+  }
+
+  #remember(volume: number, engine: EngineClient): void {
+    if (this.#places.get(volume) === engine) return;
+    if (this.#places.size >= MAX_PLACES) this.#places.clear();
+    this.#places.set(volume, engine);
+  }
+}
+
+function resultOf(bytes: Uint8Array, fetched: Fetched, release: () => void): ReadResult {
+  const { transport, sessionId, needleSize } = fetched;
+  return { bytes, source: "rdma", transport, sessionId, needleSize, [Symbol.dispose]: release };
+}

@@ -1,0 +1,238 @@
+/**
+ * One reader's connection, as the engine sees it: requests in, RDMA Writes and answers out.
+ *
+ * @module
+ */
+import { Opcode, Status } from "../rdma/completion.ts";
+import { reasonOf, WireError } from "../rdma/errors.ts";
+import type { SmbDirectConnection } from "../smbdirect/mod.ts";
+import { decodeMessage, encodeMessage, type Message, type MessageData, type MessageType } from "./messages.ts";
+import { toNanoseconds } from "./protocol.ts";
+import { Refusal } from "./refusal.ts";
+import type { Session, Sessions } from "./sessions.ts";
+import type { Range, Transfers } from "./transfers.ts";
+
+/**
+ * Bytes read from files and not yet on their way, per connection: enough to keep the wire busy, and little enough that
+ * they are still in the processor's cache when they are sent. One range may always be under way, whatever its size.
+ */
+const TRANSFER_WINDOW = 2 << 20;
+
+/** What the peers of an engine share. */
+export interface PeerContext {
+  /** All sessions of the engine. */
+  readonly sessions: Sessions;
+  /** Where ranges come from. */
+  readonly transfers: Transfers;
+  /** The longest range of a session, in bytes. */
+  readonly maxTransferSize: number;
+  /** `iwarp`, `verbs:rxe0`. */
+  readonly transport: string;
+  /** The engine's version. */
+  readonly version: string;
+  /** Told of each refused request. */
+  readonly refused: (code: string, reason: string) => void;
+}
+
+interface Job {
+  readonly request: MessageData<"StartRead">;
+  readonly id: number | undefined;
+  readonly session: Session;
+}
+
+/** The peer. */
+export class EnginePeer {
+  readonly #connection: SmbDirectConnection;
+  readonly #context: PeerContext;
+  readonly #jobs: Job[] = [];
+  readonly #over = new AbortController();
+  #underWay = 0; // bytes of ranges being read or written
+  #unanswered = 0; // ranges likewise
+  #drained: (() => void) | undefined;
+
+  /** Starts answering. */
+  constructor(connection: SmbDirectConnection, context: PeerContext) {
+    this.#connection = connection;
+    this.#context = context;
+    connection.onMessage = (message) => this.#receive(message);
+    connection.closed.then(() => {
+      this.#over.abort();
+      this.#jobs.length = 0;
+      context.sessions.drop(this);
+      this.#drained?.();
+    });
+  }
+
+  /** Lets ranges under way leave within `grace` milliseconds, and closes. */
+  async close(grace: number): Promise<void> {
+    if (this.#unanswered > 0 && !this.#over.signal.aborted) {
+      const timer = setTimeout(() => this.#drained?.(), grace);
+      await new Promise<void>((resolve) => this.#drained = resolve);
+      clearTimeout(timer);
+    }
+    await this.#connection.close({ linger: grace });
+  }
+
+  #receive(bytes: Uint8Array): void {
+    let message: Message;
+    try {
+      message = decodeMessage(bytes);
+    } catch (error) {
+      if (!(error instanceof WireError)) throw error;
+      this.#context.refused("Malformed", reasonOf(error));
+      this.#connection.close({ linger: 0 }); // as SeaweedFS's engine does: without an answer
+      return;
+    }
+    try {
+      this.#answer(message);
+    } catch (error) {
+      this.#refuse(message.id, error);
+    }
+  }
+
+  #answer(message: Message): void {
+    const now = Date.now();
+    const { id } = message;
+    switch (message.type) {
+      case "Ping": {
+        const at = toNanoseconds(now);
+        const asked = message.data.timestamp_ns;
+        const roundTrip = at > asked ? at - asked : 0n;
+        const data = { client_timestamp_ns: asked, server_timestamp_ns: at, server_rtt_ns: roundTrip };
+        return this.#send("Pong", data, id);
+      }
+      case "GetCapabilities":
+        return this.#send("GetCapabilitiesResponse", this.#capabilities(), id);
+      case "StartRead":
+        return this.#startRead(message.data, id, now);
+      case "CompleteRead":
+        return this.#completeRead(message.data, id, now);
+      default: {
+        const reason = "Unsupported message type";
+        this.#context.refused("UNSUPPORTED_MESSAGE", reason);
+        const data = { code: "UNSUPPORTED_MESSAGE", message: reason, category: "request", recoverable: true };
+        return this.#send("Error", data, id);
+      }
+    }
+  }
+
+  #capabilities(): MessageData<"GetCapabilitiesResponse"> {
+    const { sessions, maxTransferSize, transport, version } = this.#context;
+    return {
+      device_name: transport.startsWith("verbs:") ? transport.slice("verbs:".length) : transport,
+      vendor_id: 0,
+      max_transfer_size: BigInt(maxTransferSize),
+      max_sessions: BigInt(sessions.ceiling),
+      active_sessions: BigInt(sessions.active),
+      port_gid: "",
+      port_lid: 0,
+      supported_auth: ["none"],
+      version,
+      real_rdma: transport.startsWith("verbs:"),
+    };
+  }
+
+  #startRead(request: MessageData<"StartRead">, id: number | undefined, now: number): void {
+    const { sessions, maxTransferSize } = this.#context;
+    if (request.size < 1n || request.size > BigInt(maxTransferSize)) {
+      throw new Refusal("InvalidRequest", `size ${request.size} is not 1 to ${maxTransferSize}`);
+    }
+    if (request.remote_key === 0) {
+      throw new Refusal("InvalidRequest", "remote_key is 0: the reader must name memory to write to");
+    }
+    if (request.remote_addr + request.size > 1n << 64n) {
+      throw new Refusal("InvalidRequest", `remote_addr ${request.remote_addr} leaves the address space`);
+    }
+    const session = sessions.start(this, Number(request.timeout_secs) * 1_000, now);
+    if (session === undefined) {
+      throw new Refusal("TooManySessions", `${sessions.ceiling} sessions are under way; complete some first`);
+    }
+    this.#jobs.push({ request, id, session });
+    this.#pump();
+  }
+
+  #completeRead(data: MessageData<"CompleteRead">, id: number | undefined, now: number): void {
+    const session = this.#context.sessions.complete(this, data.session_id, now);
+    if (typeof session === "string") {
+      throw new Refusal(session, `${session} { session_id: ${JSON.stringify(data.session_id.slice(0, 64))} }`);
+    }
+    const mismatch = data.client_crc !== undefined && data.client_crc !== session.checksum;
+    if (mismatch) this.#context.refused("ChecksumMismatch", `session ${session.id}: ${data.client_crc}`);
+    this.#send("CompleteReadResponse", { success: data.success && !mismatch, server_crc: session.checksum }, id);
+  }
+
+  // Ranges are read when there is room for them to leave, not when they are asked for.
+  #pump(): void {
+    while (this.#jobs.length > 0 && this.#underWay < TRANSFER_WINDOW) {
+      const job = this.#jobs.shift() as Job;
+      const size = Number(job.request.size);
+      this.#underWay += size;
+      this.#unanswered++;
+      this.#transfer(job).catch((error) => this.#abandon(job, error)).finally(() => {
+        this.#unanswered--;
+        this.#underWay -= size;
+        if (this.#unanswered === 0) this.#drained?.();
+        this.#pump();
+      });
+    }
+  }
+
+  async #transfer(job: Job): Promise<void> {
+    const { sessions, transfers } = this.#context;
+    if (job.session.expiresAt <= Date.now()) {
+      throw new Refusal("SessionExpired", "its time was over before its turn came");
+    }
+    const range = await transfers.read(job.request, this.#over.signal);
+    using buffer = range.buffer;
+    if (this.#over.signal.aborted) return;
+    job.session.checksum = range.checksum;
+    job.session.bytes = buffer.length;
+    const written = this.#write(job.request, range);
+    // Behind the Write on the same connection: where this arrives, the bytes are in place.
+    this.#send("StartReadResponse", {
+      session_id: job.session.id,
+      local_addr: 0n,
+      local_key: 0,
+      transfer_size: BigInt(buffer.length),
+      expected_crc: range.checksum,
+      expires_at_ns: toNanoseconds(job.session.expiresAt),
+      needle_size: BigInt(range.needleSize),
+      checksum_covers_range: range.coversRange,
+    }, job.id);
+    const status = await written;
+    if (status !== Status.SUCCESS) {
+      sessions.cancel(job.session.id);
+      return;
+    }
+    transfers.count++;
+    transfers.bytes += buffer.length;
+  }
+
+  #write(request: MessageData<"StartRead">, range: Range): Promise<Status> {
+    const { region, length } = range.buffer;
+    const { remote_addr: remoteAddress, remote_key: remoteKey } = request;
+    const work = { opcode: Opcode.WRITE, region, offset: 0, length, remoteAddress, remoteKey };
+    return new Promise((resolve) => this.#connection.postRdma(work, resolve));
+  }
+
+  #abandon(job: Job, error: unknown): void {
+    this.#context.sessions.cancel(job.session.id);
+    if (!this.#over.signal.aborted) this.#refuse(job.id, error);
+  }
+
+  #refuse(id: number | undefined, error: unknown): void {
+    const refusal = Refusal.from(error);
+    this.#context.refused(refusal.code, refusal.message);
+    this.#send("Error", refusal.toMessage(), id);
+  }
+
+  // A peer that does not take its answers, and so fills the queue, has none to come.
+  #send<T extends MessageType>(type: T, data: MessageData<T>, id: number | undefined): void {
+    try {
+      this.#connection.send(encodeMessage(type, data, id));
+    } catch (error) {
+      if (!this.#over.signal.aborted) this.#context.refused("connection lost", reasonOf(error));
+      this.#connection.close({ linger: 0 });
+    }
+  }
+}

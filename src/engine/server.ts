@@ -1,0 +1,205 @@
+/**
+ * The storage side: answers the engine's messages over SMB Direct and places needles in the readers' memory by RDMA
+ * Write.
+ *
+ * @module
+ */
+import { Access } from "../rdma/memory.ts";
+import { reasonOf } from "../rdma/errors.ts";
+import { type PoolStatistics, RegisteredPool } from "../rdma/pool.ts";
+import type { ConnectionRequest, Listener, ProtectionDomain, RdmaAddress } from "../rdma/provider.ts";
+import { Counters } from "../rdma/statistics.ts";
+import type { Store } from "../seaweed/store.ts";
+import { acceptSmbDirect } from "../smbdirect/mod.ts";
+import { ENGINE_MESSAGES } from "./protocol.ts";
+import { Sessions } from "./sessions.ts";
+import { Transfers } from "./transfers.ts";
+import { EnginePeer } from "./peer.ts";
+
+/** How an engine behaves. Sizes are bytes, times milliseconds. */
+export interface EngineServerOptions {
+  /** Read sessions at once. Default 1,000. */
+  maxSessions?: number;
+  /** The longest a session lives without its CompleteRead. Default 300,000. */
+  sessionTimeout?: number;
+  /** The longest range of one session. Default 8 MiB. */
+  maxTransferSize?: number;
+  /** Registered memory at most. Default 64 MiB. */
+  poolCeiling?: number;
+  /** Connections at once; each holds about 3 MiB. Default 64. */
+  maxConnections?: number;
+  /** What it calls itself. */
+  version?: string;
+  /** Told of what happens: a connection made or lost, a request refused. */
+  log?: (level: "debug" | "info" | "warn", message: string, fields: Record<string, unknown>) => void;
+}
+
+/** What an engine has done. */
+export interface EngineServerStatistics {
+  /** Connections now. */
+  readonly connections: number;
+  /** Connections ever. */
+  readonly accepted: number;
+  /** Sessions now. */
+  readonly sessions: number;
+  /** Sessions ever started. */
+  readonly started: number;
+  /** Sessions whose reader never completed them. */
+  readonly expired: number;
+  /** Ranges placed by RDMA Write. */
+  readonly transfers: number;
+  /** Bytes of those. */
+  readonly bytes: number;
+  /** Requests refused, by code, and connections lost, by reason. */
+  readonly errors: Readonly<Record<string, number>>;
+  /** Its registered memory. */
+  readonly pool: PoolStatistics;
+}
+
+/** How often sessions are looked over for expired ones, in milliseconds. */
+const SWEEP_INTERVAL = 1_000;
+
+/** The engine. */
+export class EngineServer implements AsyncDisposable {
+  readonly #domain: ProtectionDomain;
+  readonly #listener: Listener;
+  readonly #options: Required<EngineServerOptions>;
+  readonly #sessions: Sessions;
+  readonly #pool: RegisteredPool;
+  readonly #transfers: Transfers;
+  readonly #peers = new Set<EnginePeer>();
+  readonly #setUps = new Set<Promise<void>>();
+  readonly #errors = new Counters();
+  readonly #sweeper: ReturnType<typeof setInterval>;
+  readonly #serving: Promise<void>;
+  readonly #stopping = new AbortController();
+  #accepted = 0;
+
+  private constructor(domain: ProtectionDomain, listener: Listener, store: Store, options: EngineServerOptions) {
+    this.#domain = domain;
+    this.#listener = listener;
+    this.#options = {
+      maxSessions: 1_000,
+      sessionTimeout: 300_000,
+      maxTransferSize: 8 << 20,
+      poolCeiling: 64 << 20,
+      maxConnections: 64,
+      version: "",
+      log: () => {},
+      ...options,
+    };
+    const { maxSessions, sessionTimeout, maxTransferSize, poolCeiling } = this.#options;
+    this.#sessions = new Sessions(maxSessions, sessionTimeout);
+    // Only this side writes to it, from files, and only by RDMA Write does it leave: no peer has a right to it.
+    this.#pool = new RegisteredPool(domain, {
+      access: Access.LOCAL_WRITE,
+      ceiling: poolCeiling,
+      largest: maxTransferSize,
+    });
+    this.#transfers = new Transfers(store, this.#pool);
+    this.#sweeper = setInterval(() => this.#sessions.expire(Date.now()), SWEEP_INTERVAL);
+    this.#sweeper.unref();
+    this.#serving = this.#serve();
+  }
+
+  /** Listens on `address` and serves `store`, which stays the caller's. Throws SystemError when it cannot listen. */
+  static async start(
+    domain: ProtectionDomain,
+    address: RdmaAddress,
+    store: Store,
+    options: EngineServerOptions = {},
+  ): Promise<EngineServer> {
+    return new EngineServer(domain, await domain.listen(address), store, options);
+  }
+
+  /** Where it listens. */
+  get address(): RdmaAddress {
+    return this.#listener.address;
+  }
+
+  /** What moves the bytes. */
+  get transport(): string {
+    return this.#domain.transport;
+  }
+
+  /** The account. */
+  statistics(): EngineServerStatistics {
+    return {
+      connections: this.#peers.size,
+      accepted: this.#accepted,
+      sessions: this.#sessions.active,
+      started: this.#sessions.started,
+      expired: this.#sessions.expirations,
+      transfers: this.#transfers.count,
+      bytes: this.#transfers.bytes,
+      errors: this.#errors.toJSON(),
+      pool: this.#pool.statistics,
+    };
+  }
+
+  /** Stops listening, lets transfers under way leave within `grace` milliseconds, and closes every connection. */
+  async close(grace = 1_000): Promise<void> {
+    this.#stopping.abort();
+    clearInterval(this.#sweeper);
+    await this.#listener.close();
+    await this.#serving;
+    await Promise.all([...this.#peers].map((peer) => peer.close(grace)));
+    await Promise.all(this.#setUps);
+    this.#pool[Symbol.dispose]();
+  }
+
+  /** The same as close(). */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #serve(): Promise<void> {
+    for await (const request of this.#listener) {
+      const setUp = this.#accept(request);
+      this.#setUps.add(setUp);
+      setUp.finally(() => this.#setUps.delete(setUp));
+    }
+  }
+
+  async #accept(request: ConnectionRequest): Promise<void> {
+    const remote = `${request.remote.hostname}:${request.remote.port}`;
+    const { log, maxConnections } = this.#options;
+    if (this.#peers.size + this.#setUps.size >= maxConnections) {
+      this.#errors.add("TooManyConnections");
+      log("warn", "connection refused", { remote, reason: `${maxConnections} connections stand already` });
+      await request.reject(new TextEncoder().encode("too many connections")).catch(() => {});
+      return;
+    }
+    try {
+      const connection = await acceptSmbDirect(this.#domain, request, {
+        ...ENGINE_MESSAGES,
+        signal: this.#stopping.signal,
+      });
+      const peer = new EnginePeer(connection, {
+        sessions: this.#sessions,
+        transfers: this.#transfers,
+        maxTransferSize: this.#options.maxTransferSize,
+        transport: this.#domain.transport,
+        version: this.#options.version,
+        refused: (code, reason) => {
+          this.#errors.add(code);
+          log("debug", "request refused", { remote, code, reason });
+        },
+      });
+      this.#peers.add(peer);
+      this.#accepted++;
+      log("info", "reader connected", { remote, transport: this.#domain.transport });
+      connection.closed.then(({ graceful, error }) => {
+        this.#peers.delete(peer);
+        if (!graceful) this.#errors.add("connection lost");
+        log(graceful ? "info" : "warn", "reader gone", {
+          remote,
+          reason: error === undefined ? "closed" : reasonOf(error),
+        });
+      });
+    } catch (error) {
+      this.#errors.add("set-up failed");
+      log("warn", "connection failed", { remote, reason: reasonOf(error) });
+    }
+  }
+}
