@@ -6,20 +6,12 @@
  */
 import { type Completion, completions, Opcode, Status, statusText } from "../rdma/completion.ts";
 import { CapabilityError, ConfigError, reasonOf, SystemError, VerbenaError, VerbsError } from "../rdma/errors.ts";
-import type {
-  Closure,
-  ConnectionRequest,
-  Endpoint,
-  EndpointOptions,
-  ProtectionDomain,
-  RdmaAddress,
-  SendWork,
-} from "../rdma/provider.ts";
+import type { Closure, Endpoint, EndpointOptions, ProtectionDomain, SendWork } from "../rdma/provider.ts";
 import { Deadline } from "./deadline.ts";
 import { MessageBacklog } from "./message_backlog.ts";
 import { SmbDirectMachine } from "./machine.ts";
 import type { SmbDirectParameters } from "./negotiation.ts";
-import { resolveSettings, type Role, type SmbDirectOptions, type SmbDirectSettings } from "./options.ts";
+import type { Role, SmbDirectSettings } from "./options.ts";
 import { NO_KEY } from "./send_queue.ts";
 import { Slabs } from "./slabs.ts";
 import type { SmbDirectStatistics } from "./statistics.ts";
@@ -30,59 +22,27 @@ const DEFAULT_LINGER = 1000;
 /** Completions looked at in one call of `poll`. */
 const POLL_BATCH = 64;
 
-/** {@linkcode SmbDirectOptions}, and those that the endpoint's set-up takes as they are. */
-export interface SmbDirectConnectionOptions
-  extends SmbDirectOptions, Pick<EndpointOptions, "readDepth" | "privateData" | "setupTimeout" | "signal"> {
-  /** {@linkcode SmbDirectConnection.onMessage} from the first message on. */
-  onMessage?: (message: Uint8Array) => void;
-}
+/** Sets the endpoint up: connects, or accepts. */
+export type OpenEndpoint = (options: EndpointOptions) => Promise<Endpoint>;
 
-/** Connects to `address` and negotiates. Throws ConfigError, SystemError, VerbsError, and WireError for a peer that breaks the protocol. */
-export function connectSmbDirect(
-  domain: ProtectionDomain,
-  address: RdmaAddress,
-  options: SmbDirectConnectionOptions = {},
-): Promise<SmbDirectConnection> {
-  const peer = `${address.hostname}:${address.port}`;
-  return openConnection(domain, "active", peer, options, (endpointOptions) => domain.connect(address, endpointOptions));
-}
-
-/** Accepts `request` and negotiates. Throws as {@linkcode connectSmbDirect} does; the request is answered in any case. */
-export async function acceptSmbDirect(
-  domain: ProtectionDomain,
-  request: ConnectionRequest,
-  options: SmbDirectConnectionOptions = {},
-): Promise<SmbDirectConnection> {
-  const peer = `${request.remote.hostname}:${request.remote.port}`;
-  let answered = false;
-  try {
-    return await openConnection(domain, "passive", peer, options, (endpointOptions) => {
-      answered = true;
-      return request.accept(endpointOptions);
-    });
-  } catch (error) {
-    if (!answered) await request.reject().catch(() => {}); // the peer may be gone; what went wrong here matters more
-    throw error;
-  }
-}
-
-type Open = (options: EndpointOptions) => Promise<Endpoint>;
-
-let openConnection: (
+/** Makes a connection over the endpoint that `open` sets up, and negotiates; `connect.ts` is the way to it. */
+export let openConnection: (
   domain: ProtectionDomain,
   role: Role,
   peer: string,
-  options: SmbDirectConnectionOptions,
-  open: Open,
+  settings: SmbDirectSettings,
+  endpointOptions: EndpointOptions,
+  open: OpenEndpoint,
+  onMessage: ((message: Uint8Array) => void) | undefined,
 ) => Promise<SmbDirectConnection>;
 
 /** A negotiated connection; {@linkcode connectSmbDirect} and {@linkcode acceptSmbDirect} make them. */
 export class SmbDirectConnection implements AsyncDisposable {
   static {
-    openConnection = async (domain, role, peer, options, open) => {
-      const connection = new SmbDirectConnection(domain, role, peer, resolveSettings(role, options));
-      connection.onMessage = options.onMessage;
-      await connection.#open(open, options);
+    openConnection = async (domain, role, peer, settings, endpointOptions, open, onMessage) => {
+      const connection = new SmbDirectConnection(domain, role, peer, settings);
+      connection.onMessage = onMessage;
+      await connection.#open(open, endpointOptions);
       return connection;
     };
   }
@@ -236,11 +196,14 @@ export class SmbDirectConnection implements AsyncDisposable {
     if (this.#closing) {
       throw new VerbsError(`RDMA of ${work.length} bytes with ${this.peer}`, "closed", "the connection is over");
     }
-    this.#transfers.push(work, done);
+    this.#transfers.push(work, (status) => this.#call("RDMA handler", done, status));
     this.#pump(performance.now());
   }
 
-  /** Ends the connection: what is queued is given `linger` milliseconds (default 1,000) to leave. Idempotent. */
+  /**
+   * Ends the connection: what is queued is given `linger` milliseconds (default 1,000) to leave; messages that come meanwhile
+   * are still delivered. Idempotent.
+   */
   async close(options?: { linger?: number }): Promise<void> {
     const linger = options?.linger ?? DEFAULT_LINGER;
     const now = performance.now();
@@ -266,11 +229,11 @@ export class SmbDirectConnection implements AsyncDisposable {
   }
 
   /** Sets the endpoint up and negotiates; gives everything back if that fails. */
-  async #open(open: Open, options: SmbDirectConnectionOptions): Promise<void> {
+  async #open(open: OpenEndpoint, endpointOptions: EndpointOptions): Promise<void> {
     let endpoint: Endpoint;
     try {
       endpoint = await open({
-        ...pick(options),
+        ...endpointOptions,
         sendDepth: this.#sendDepth,
         receiveDepth: this.#machine.receiveBuffers,
         prepare: (endpoint) => this.#prepare(endpoint),
@@ -283,8 +246,9 @@ export class SmbDirectConnection implements AsyncDisposable {
     this.#endpoint = endpoint;
     endpoint.closed.then((closure) => this.#finish(closure));
     const abort = () => this.#fail(new VerbsError(`negotiate SMB Direct with ${this.peer}`, "aborted"), 0);
-    options.signal?.addEventListener("abort", abort, { once: true });
-    if (options.signal?.aborted) abort();
+    const { signal } = endpointOptions;
+    signal?.addEventListener("abort", abort, { once: true });
+    if (signal?.aborted) abort();
     this.#usable = true;
     this.#onCompletions();
     try {
@@ -293,7 +257,7 @@ export class SmbDirectConnection implements AsyncDisposable {
       await this.closed;
       throw error;
     } finally {
-      options.signal?.removeEventListener("abort", abort);
+      signal?.removeEventListener("abort", abort);
     }
   }
 
@@ -479,14 +443,3 @@ export class SmbDirectConnection implements AsyncDisposable {
 }
 
 const OPCODE_NAMES = ["Send", "Send with Invalidate", "RDMA Write", "RDMA Read", "Receive"] as const;
-
-/** The options that the endpoint takes as they are. */
-function pick(options: SmbDirectConnectionOptions): EndpointOptions {
-  const { readDepth, privateData, setupTimeout, signal } = options;
-  return {
-    ...(readDepth === undefined ? {} : { readDepth }),
-    ...(privateData === undefined ? {} : { privateData }),
-    ...(setupTimeout === undefined ? {} : { setupTimeout }),
-    ...(signal === undefined ? {} : { signal }),
-  };
-}

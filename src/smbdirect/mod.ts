@@ -5,7 +5,8 @@
  *
  * @module
  */
-export * from "./connection.ts";
+export { acceptSmbDirect, connectSmbDirect, type SmbDirectConnectionOptions } from "./connect.ts";
+export { SmbDirectConnection } from "./connection.ts";
 export { type MachineEvents, type MachineState, SmbDirectMachine } from "./machine.ts";
 export { Credits } from "./credits.ts";
 export type { SmbDirectParameters } from "./negotiation.ts";
