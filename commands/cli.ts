@@ -56,7 +56,8 @@ async function runCommand(command: Command, args: readonly string[], context: Cl
     }
     const launched = context.launch?.(command);
     if (launched !== undefined) return await launched;
-    await command.run(given, context);
+    // Copied, so that a stop asked for from here on is heard: main.ts listens for signals once `stop` has been read.
+    await command.run(given, { ...context });
     return EXIT_OK;
   } catch (error) {
     return explain(error, `verbena ${command.name}`, debug, context);
@@ -68,6 +69,8 @@ function explain(error: unknown, who: string, debug: boolean, context: Context):
   const usage = error instanceof ConfigError;
   const hint = usage
     ? `; see ${who} --help`
+    : error instanceof Deno.errors.NotCapable
+    ? "; deno task verbena runs a command with the permissions of its role, if deno is on the PATH"
     : error instanceof VerbenaError || debug
     ? ""
     : "; --debug shows where it comes from";

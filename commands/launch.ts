@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { fileURLToPath } from "node:url";
 import type { Role } from "./command.ts";
 
 /** What the roles cannot do without, as a cheap sign of whether a process has a role's set. */
@@ -36,7 +37,7 @@ export async function launch(role: Role, main: URL, args: readonly string[]): Pr
       "--quiet",
       `--permission-set=${role}`,
       "--config",
-      new URL("deno.json", main).pathname,
+      fileURLToPath(new URL("deno.json", main)),
       main.href,
       ...args,
     ],

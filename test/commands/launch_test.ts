@@ -39,7 +39,7 @@ async function start(folder: string, args: string[]): Promise<Deno.ChildProcess>
 const GRANTED = "net granted, read granted, run prompt, ffi prompt, write prompt, env prompt";
 
 Deno.test("launch() runs the program with the role's permission set and no more, and hands on its exit code", async () => {
-  const folder = await Deno.makeTempDir();
+  const folder = await Deno.makeTempDir({ prefix: "with a space " });
   try {
     const child = await start(folder, ["5"]);
     const { code, stdout } = await child.output();
@@ -50,7 +50,7 @@ Deno.test("launch() runs the program with the role's permission set and no more,
 });
 
 Deno.test("launch() hands on a signal and waits for what it started", async () => {
-  const folder = await Deno.makeTempDir();
+  const folder = await Deno.makeTempDir({ prefix: "with a space " });
   try {
     await using child = await start(folder, ["0", "wait"]);
     const lines: string[] = [];

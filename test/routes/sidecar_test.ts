@@ -193,6 +193,14 @@ Deno.test("the sidecar's routes refuse other methods and paths with one line", a
     ]);
   }
   assertEquals(await ask(app, "/nothing"), [404, 'no such resource: "/nothing"\n']);
+  for (
+    const path of ["//", "/%00", "/%ff", "/%zz", "/read/", "/READ", "/v1", "/v1/needles/", "/v1/needles/1,01/x", "/?/"]
+  ) {
+    assert([200, 404].includes((await ask(app, path))[0]), path);
+  }
+  for (const name of ["%ff", "%zz", "%00", "..", "%2e%2e%2f", "1,01637037d6%20"]) {
+    assert([400, 404].includes((await ask(app, `/v1/needles/${name}`))[0]), name);
+  }
 });
 
 Deno.test("createLog() writes one JSON object a line, from its level up, and clips what it is given", () => {
