@@ -7,7 +7,7 @@ import { Weed } from "./weed.ts";
 
 await testWith(["weed", "fuse"], "a real weed mount reads every file through the service", async (t) => {
   const random = Random.fromEnvironment("mount_test");
-  await using weed = await Weed.start({ directories: 2 });
+  await using weed = await Weed.start({ directories: 2, index: "leveldb" });
   const corpus = await writeCorpus(weed, random);
   await using pair = await startPair({ directories: weed.directories });
   await using mount = await weed.mount(pair.serve.address);
