@@ -3,12 +3,34 @@
  *
  * @module
  */
-import { CapabilityError } from "../src/rdma/errors.ts";
+import { createLog } from "../routes/log.ts";
+import { EngineServer } from "../src/engine/mod.ts";
 import type { Context } from "./command.ts";
 import type { EngineOptions } from "./engine.ts";
+import { openStore } from "./open_reader.ts";
+import { engineLog, openDomain } from "./providers.ts";
 import { formatAddress } from "./values.ts";
 
 /** Serves volume directories until the process is asked to stop. */
-export function engine(options: EngineOptions, _context: Context): Promise<void> {
-  return Promise.reject(new CapabilityError(`rdma:${formatAddress(options.listen)}: this build has no storage engine`));
+export async function engine(options: EngineOptions, context: Context): Promise<void> {
+  const log = createLog({ level: options.logLevel, write: context.report });
+  using store = openStore(options.directories, options.indexDirectory);
+  using domain = await openDomain(options, options.listen, log);
+  const server = await EngineServer.start(domain, options.listen, store, {
+    version: context.version,
+    maxSessions: options.maxSessions,
+    log: engineLog(log),
+  });
+  const address = formatAddress({ hostname: options.listen.hostname, port: server.address.port });
+  context.print(`verbena engine listening on rdma:${address}`);
+  await stopped(context.stop);
+  log.write("info", "stopping: ranges under way are given time to leave", { grace: options.grace });
+  await server.close(options.grace);
+  const { accepted, transfers, bytes } = server.statistics();
+  log.write("info", "stopped", { connections: accepted, transfers, bytes });
+}
+
+function stopped(stop: AbortSignal): Promise<void> {
+  if (stop.aborted) return Promise.resolve();
+  return new Promise((resolve) => stop.addEventListener("abort", () => resolve(), { once: true }));
 }

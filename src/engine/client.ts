@@ -11,6 +11,7 @@ import type { ProtectionDomain, RdmaAddress } from "../rdma/provider.ts";
 import { Circuit } from "./circuit.ts";
 import { type Call, ConnectionLost, EngineConnection } from "./connection.ts";
 import type { Message, MessageData } from "./messages.ts";
+import type { EngineLog } from "./protocol.ts";
 import { type EngineHealth, ReadError, type ReadRequest } from "./reader.ts";
 import { toReadError } from "./refusal.ts";
 
@@ -25,7 +26,7 @@ export interface EngineClientOptions {
   /** The longest range of one read. Default 8 MiB. A power of two. */
   maxReadSize?: number;
   /** Told of what happens. */
-  log?: (level: "info" | "warn", message: string, fields: Record<string, unknown>) => void;
+  log?: EngineLog;
 }
 
 /** A range, in this process's registered memory. */

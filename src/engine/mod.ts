@@ -6,7 +6,7 @@
 export * from "./client.ts";
 export { type Message, type MessageData, type MessageType } from "./messages.ts";
 export * from "./needle_reader.ts";
-export { ENGINE_PORT } from "./protocol.ts";
+export { ENGINE_PORT, type EngineLog } from "./protocol.ts";
 export * from "./read_ahead.ts";
 export * from "./reader.ts";
 export * from "./server.ts";

@@ -23,3 +23,10 @@ export const ENGINE_MESSAGES: SmbDirectOptions = {
 export function toNanoseconds(milliseconds: number): bigint {
   return BigInt(Math.round(milliseconds)) * 1_000_000n;
 }
+
+/** Where readers and engines tell what happens: a connection made or lost, a request refused. */
+export type EngineLog = (
+  level: "debug" | "info" | "warn",
+  message: string,
+  fields: Readonly<Record<string, string | number | boolean | undefined>>,
+) => void;

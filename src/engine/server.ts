@@ -11,7 +11,7 @@ import type { ConnectionRequest, Listener, ProtectionDomain, RdmaAddress } from 
 import { Counters } from "../rdma/statistics.ts";
 import type { Store } from "../seaweed/store.ts";
 import { acceptSmbDirect } from "../smbdirect/mod.ts";
-import { ENGINE_MESSAGES } from "./protocol.ts";
+import { ENGINE_MESSAGES, type EngineLog } from "./protocol.ts";
 import { Sessions } from "./sessions.ts";
 import { Transfers } from "./transfers.ts";
 import { EnginePeer } from "./peer.ts";
@@ -30,8 +30,8 @@ export interface EngineServerOptions {
   maxConnections?: number;
   /** What it calls itself. */
   version?: string;
-  /** Told of what happens: a connection made or lost, a request refused. */
-  log?: (level: "debug" | "info" | "warn", message: string, fields: Record<string, unknown>) => void;
+  /** Told of what happens. */
+  log?: EngineLog;
 }
 
 /** What an engine has done. */

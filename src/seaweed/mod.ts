@@ -22,6 +22,7 @@ export * from "./needle_map.ts";
 export * from "./needle_record.ts";
 export * from "./pinned_needle.ts";
 export * from "./read_token.ts";
+export * from "./sample.ts";
 export * from "./store.ts";
 export * from "./superblock.ts";
 export * from "./ttl.ts";

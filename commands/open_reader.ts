@@ -1,0 +1,91 @@
+/**
+ * What `verbena serve` reads through: engines elsewhere, engines of its own process, or a sample volume.
+ *
+ * @module
+ */
+import type { Log, Sample } from "../routes/app.ts";
+import { EngineClient, EngineReader, EngineServer, type NeedleReader } from "../src/engine/mod.ts";
+import { ConfigError, type ProtectionDomain, type RdmaAddress, reasonOf } from "../src/rdma/mod.ts";
+import { Store, writeSampleVolume } from "../src/seaweed/mod.ts";
+import { engineLog, openDomain } from "./providers.ts";
+import type { ServeOptions } from "./serve.ts";
+
+/** A reader that is open, and what is known to be behind it. */
+export interface OpenReader extends AsyncDisposable {
+  /** The reader. */
+  readonly reader: NeedleReader;
+  /** Needles that are there to be tried; none where the volumes are someone else's. */
+  readonly samples: readonly Sample[];
+}
+
+/** Where an engine of this process listens: nobody else's business. */
+const OWN_ENGINE: RdmaAddress = { hostname: "127.0.0.1", port: 0 };
+
+/** Opens what the options name. Throws ConfigError, CapabilityError, SystemError. */
+export async function openReader(options: ServeOptions, version: string, log: Log): Promise<OpenReader> {
+  await using opening = new AsyncDisposableStack();
+  const samples: Sample[] = [];
+  const addresses = options.engines.map((engine) => {
+    if (engine.kind === "rdma") return engine.address;
+    throw new ConfigError(
+      `--engine unix:${engine.path}: reading through a Unix socket is not built yet; use rdma:HOST`,
+    );
+  });
+  const directories = [...options.directories];
+  if (directories.length === 0 && addresses.length === 0) {
+    const directory = await Deno.makeTempDir({ prefix: "verbena-sample-" });
+    opening.defer(() => removeQuietly(directory, log));
+    samples.push(...writeSampleVolume(directory, Date.now()));
+    directories.push(directory);
+    log.write("info", "no --dir and no --engine: serving a sample volume", { directory });
+  }
+  if (directories.length > 0) addresses.push(await openOwnEngine(options, directories, version, log, opening));
+  const engines: EngineClient[] = [];
+  for (const address of addresses) {
+    const domain = await openDomain(options, address, log);
+    engines.push(
+      new EngineClient(domain, address, {
+        answerTimeout: options.timeout,
+        log: engineLog(log),
+      }),
+    );
+  }
+  const reader = new EngineReader(engines, { readAhead: { ahead: options.readAhead } });
+  opening.use(reader);
+  await reader.settled(); // a ready line means ready, where an engine is there at all
+  const moved = opening.move();
+  return { reader, samples, [Symbol.asyncDispose]: () => moved.disposeAsync() };
+}
+
+async function openOwnEngine(
+  options: ServeOptions,
+  directories: readonly string[],
+  version: string,
+  log: Log,
+  stack: AsyncDisposableStack,
+): Promise<RdmaAddress> {
+  const store = stack.use(openStore(directories, options.indexDirectory));
+  const domain: ProtectionDomain = stack.use(await openDomain(options, OWN_ENGINE, log));
+  const server = await EngineServer.start(domain, OWN_ENGINE, store, {
+    version,
+    maxSessions: options.maxSessions,
+    log: engineLog(log),
+  });
+  stack.use(server);
+  return server.address;
+}
+
+/** Opens volume directories. Throws ConfigError when one is not there. */
+export function openStore(directories: readonly string[], indexDirectory: string | undefined): Store {
+  return new Store(
+    directories.map((directory) => indexDirectory === undefined ? { directory } : { directory, indexDirectory }),
+  );
+}
+
+async function removeQuietly(directory: string, log: Log): Promise<void> {
+  try {
+    await Deno.remove(directory, { recursive: true });
+  } catch (error) {
+    log.write("warn", "the sample volume is left behind", { directory, reason: reasonOf(error) });
+  }
+}
