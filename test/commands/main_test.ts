@@ -1,5 +1,5 @@
 import configuration from "../../deno.json" with { type: "json" };
-import { assertEquals } from "../assert.ts";
+import { assertEquals, assertMatch, assertRejects } from "../assert.ts";
 
 const ROOT = new URL("../..", import.meta.url).pathname;
 
@@ -39,4 +39,41 @@ Deno.test("no permission set but the tests' own may run programs at will, and no
   for (const [name, task] of Object.entries(configuration.tasks)) {
     assertEquals(/(^|\s)(-A|--allow-all)(\s|$)/.test(task), false, name);
   }
+});
+
+Deno.test("verbena serve through its task: ready line, a pasted read over RDMA, SIGTERM, exit 0 and nothing left", async () => {
+  await using child = new Deno.Command("deno", {
+    args: ["run", "--quiet", "--permission-set=launch", "main.ts", "serve", "--listen", "127.0.0.1:0"],
+    cwd: ROOT,
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const errors = new Response(child.stderr).text();
+  const lines = child.stdout.pipeThrough(new TextDecoderStream());
+  let printed = "";
+  for await (const text of lines) {
+    printed += text;
+    const path = /'(http:[^']+\/read[^']+)'/.exec(printed)?.[1];
+    if (path === undefined) continue;
+    const response = await fetch(path);
+    assertEquals([response.status, response.headers.get("x-source")], [200, "rdma"]);
+    const { byteLength } = await response.arrayBuffer();
+    assertEquals(String(byteLength), new URL(path).searchParams.get("size"));
+    child.kill("SIGTERM");
+    break;
+  }
+  assertMatch(printed, /^verbena serve listening on http:\/\/127\.0\.0\.1:\d+\n/);
+  assertEquals((await child.status).code, 0);
+  const directory = /"directory":"([^"]+)"/.exec(await errors)?.[1] ?? "";
+  await assertRejects(() => Deno.stat(directory), Deno.errors.NotFound);
+});
+
+Deno.test("main.ts says in one line that an address is taken, and exits with 1", async () => {
+  using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const address = `127.0.0.1:${(taken.addr as Deno.NetAddr).port}`;
+  const { code, stdout, stderr } = await main("serve", "serve", "--listen", address, "--log-level", "error");
+  assertEquals([code, stdout], [1, ""]);
+  const line =
+    `verbena serve: listen ${address}: EADDRINUSE: another program has it; choose a port with --listen, 0 for any\n`;
+  assertEquals(stderr, line);
 });

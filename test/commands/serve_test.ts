@@ -1,4 +1,5 @@
-import { type OpenReader, serve } from "../../commands/run_serve.ts";
+import type { OpenReader } from "../../commands/open_reader.ts";
+import { serve } from "../../commands/run_serve.ts";
 import { serveHttp } from "../../commands/http.ts";
 import { serveOptions } from "../../commands/serve.ts";
 import { Arguments } from "../../commands/command.ts";
