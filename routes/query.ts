@@ -1,8 +1,8 @@
 /**
  * The query of a URL, read strictly: a parameter comes once, and a number is nothing but digits.
  *
- * Written by hand because it is on the path of every read: a fifth of the time that URLSearchParams takes, which also
- * lets duplicates through.
+ * Written by hand because it is on the path of every read: a third of the time that a strict reading with
+ * URLSearchParams takes.
  *
  * @module
  */

@@ -137,9 +137,9 @@ function bytesAnswer(service: Service, request: ReadRequest, result: ReadResult,
     ...sourceHeaders(result),
   };
   if (request.size <= PIECE_SIZE) return new Response(result.bytes as Uint8Array<ArrayBuffer>, { headers });
-  const { source, needleSize } = result;
+  const { source, needleSize, checksum } = result;
   const first = result.bytes.slice();
-  return new Response(streamRange(service, request, { source, needleSize }, client, first), { headers });
+  return new Response(streamRange(service, request, { source, needleSize, checksum }, client, first), { headers });
 }
 
 /** What moved the bytes, as headers. The mount believes them only where they say RDMA, so they say it only where it is so. */

@@ -19,6 +19,8 @@ export interface Promised {
   readonly source: ReadResult["source"];
   /** Size of the whole needle. */
   readonly needleSize: number;
+  /** CRC-32C of its data. */
+  readonly checksum: number;
 }
 
 /**
@@ -57,7 +59,8 @@ async function readPiece(
 ): Promise<Uint8Array> {
   try {
     using result = await service.read(request, client);
-    if (result.source !== promised.source || result.needleSize !== promised.needleSize) {
+    const { source, needleSize, checksum } = result;
+    if (source !== promised.source || needleSize !== promised.needleSize || checksum !== promised.checksum) {
       throw new ReadError("corrupt", `the needle or its source changed during the answer: ${describe(request)}`);
     }
     return result.bytes.slice();

@@ -51,10 +51,15 @@ export function needleRoutes(service: Service): Hono {
 async function open(service: Service, needle: Needle, client: AbortSignal): Promise<Opening> {
   try {
     using result = await service.read({ ...needle, offset: 0, size: 1 }, client);
-    return { needleSize: result.needleSize, source: result.source, headers: sourceHeaders(result) };
+    const { needleSize, source, checksum } = result;
+    // SeaweedFS's own: the checksum in eight digits.
+    const headers = { ...sourceHeaders(result), "etag": `"${checksum.toString(16).padStart(8, "0")}"` };
+    return { needleSize, source, checksum, headers };
   } catch (error) {
     // The first byte of a needle that is there can lie outside it only if it has none.
-    if (error instanceof ReadError && error.code === "range") return { needleSize: 0, source: "rdma", headers: {} };
+    if (error instanceof ReadError && error.code === "range") {
+      return { needleSize: 0, source: "rdma", checksum: 0, headers: {} };
+    }
     throw error;
   }
 }

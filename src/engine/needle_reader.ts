@@ -150,6 +150,6 @@ export class EngineReader implements NeedleReader {
 }
 
 function resultOf(bytes: Uint8Array, fetched: Fetched, release: () => void): ReadResult {
-  const { transport, sessionId, needleSize } = fetched;
-  return { bytes, source: "rdma", transport, sessionId, needleSize, [Symbol.dispose]: release };
+  const { transport, sessionId, needleSize, checksum } = fetched;
+  return { bytes, source: "rdma", transport, sessionId, needleSize, checksum, [Symbol.dispose]: release };
 }

@@ -32,6 +32,8 @@ export interface ReadResult extends Disposable {
   readonly sessionId: string;
   /** Size of the whole needle's data, uncompressed. */
   readonly needleSize: number;
+  /** CRC-32C of its data as stored: under one file id, another number is other data. */
+  readonly checksum: number;
 }
 
 /** Why a read gave no bytes; every code is one HTTP status. */

@@ -33,6 +33,8 @@ export class FakeReader implements NeedleReader {
   needleSize = 1000;
   /** Thrown by the next reads, when set. */
   failure: Error | undefined;
+  /** CRC-32C that the results claim. */
+  checksum = 0x0a1b2c3d;
   /** Reads that begin here or later fail. */
   failsFrom = Infinity;
   /** Waited for by each read before it answers. */
@@ -86,6 +88,7 @@ export class FakeReader implements NeedleReader {
       transport: this.source === "rdma" ? "iwarp" : "http",
       sessionId: "b2f1",
       needleSize: this.needleSize,
+      checksum: this.checksum,
       [Symbol.dispose]: release,
     };
   }

@@ -274,6 +274,7 @@ Deno.test("/read answers 416 before the first byte where a later piece would lie
 Deno.test("/read breaks off where a later piece is not of the needle, or the way, that the headers promised", async () => {
   const changes: ((reader: FakeReader) => void)[] = [
     (reader) => reader.needleSize++,
+    (reader) => reader.checksum++,
     (reader) => reader.source = "http",
     (reader) => reader.failure = new ReadError("corrupt", "the checksum does not hold"),
   ];

@@ -13,6 +13,7 @@ Deno.test("GET /v1/needles/{file_id} answers the whole needle", async () => {
   assertEquals(response.status, 200);
   assertEquals(response.headers.get("content-length"), "1000");
   assertEquals(response.headers.get("accept-ranges"), "bytes");
+  assertEquals(response.headers.get("etag"), '"0a1b2c3d"');
   assertEquals(response.headers.get("x-transport"), "iwarp");
   assertEquals(new Uint8Array(await response.arrayBuffer()), bytesAt(0, 1000));
   assertEquals(reader.lent, 0);
