@@ -9,8 +9,8 @@ import { Weed } from "./weed.ts";
 const RANGES = 1_000;
 /** Reads under way at a time. */
 const READERS = 8;
-/** The longest range asked for: what a mount asks is less. */
-const LONGEST = 4 * 1024 * 1024;
+/** The longest of them: the kernel asks a mount for no more, and each is one read of the engine. */
+const LONGEST = 1024 * 1024;
 
 await testWith(["weed"], "needles that a real weed wrote, read over RDMA", async (t) => {
   const random = Random.fromEnvironment("needles_test");
@@ -20,6 +20,13 @@ await testWith(["weed"], "needles that a real weed wrote, read over RDMA", async
   const { serve } = pair;
   await t.step(`${RANGES} random ranges are the bytes written, each read over RDMA`, async () => {
     await randomRanges(serve, corpus, random);
+  });
+  await t.step("whole chunks, each in several reads, are the bytes written", async () => {
+    const chunks = corpus.needles.filter((one) => one.bytes.length > LONGEST);
+    assertEquals(chunks.length, 2);
+    for (const needle of chunks) await assertRange(serve, needle, 0, needle.bytes.length);
+    const stats = await serve.stats();
+    assertEquals([stats.rdma_reads, stats.http_fallbacks], [stats.successful_reads, 0]);
   });
   await t.step("a compressed needle is given uncompressed", async () => {
     const needle = corpus.needles.find((one) => one.of.endsWith(".txt")) as Needle;
