@@ -12,7 +12,7 @@
  *
  * @module
  */
-import { reasonOf } from "../rdma/errors.ts";
+import { reasonOf, SystemError } from "../rdma/errors.ts";
 import { applyIndexEntries, detectIndexEntrySize, type IndexEntry, type IndexEntrySize } from "./index_file.ts";
 import { decodeNeedleHeader, NEEDLE_HEADER_SIZE, NeedleHeader } from "./needle.ts";
 import { NeedleError } from "./needle_error.ts";
@@ -196,6 +196,9 @@ function openFile(path: string): Deno.FsFile | undefined {
     return Deno.openSync(path, { read: true });
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return undefined;
+    if (error instanceof Deno.errors.PermissionDenied || error instanceof Deno.errors.NotCapable) {
+      throw new NeedleError("unsupported", `open ${path}: ${reasonOf(error)}: give this user the right to read it`);
+    }
     throw new NeedleError("changing", `open ${path}: ${reasonOf(error)}`);
   }
 }
@@ -207,12 +210,17 @@ function swapUnderWay(files: VolumeFiles): boolean {
 }
 
 function readUpTo(file: Deno.FsFile, position: number, into: Uint8Array): number {
-  file.seekSync(position, Deno.SeekMode.Start);
   let filled = 0;
-  while (filled < into.byteLength) {
-    const count = file.readSync(filled === 0 ? into : into.subarray(filled));
-    if (count === null || count === 0) break;
-    filled += count;
+  try {
+    file.seekSync(position, Deno.SeekMode.Start);
+    while (filled < into.byteLength) {
+      const count = file.readSync(filled === 0 ? into : into.subarray(filled));
+      if (count === null || count === 0) break;
+      filled += count;
+    }
+  } catch (error) {
+    const { code = "EIO" } = error as { code?: string };
+    throw new SystemError(`pread of ${into.byteLength} bytes at ${position}`, code, reasonOf(error));
   }
   return filled;
 }
