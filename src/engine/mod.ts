@@ -4,7 +4,6 @@
  * @module
  */
 export * from "./client.ts";
-export { type Message, type MessageData, type MessageType } from "./messages.ts";
 export * from "./needle_reader.ts";
 export { ENGINE_PORT, type EngineLog } from "./protocol.ts";
 export * from "./read_ahead.ts";
