@@ -13,7 +13,7 @@ const SIZE = 1 << 20;
 /** Writes posted and not completed, at most. */
 const IN_FLIGHT = 8;
 /** Bytes of one round of one contender. */
-const ROUND_BYTES = 256 * SIZE;
+const ROUND_BYTES = 1024 * SIZE;
 
 /** Bytes a second of each round, by contender. */
 export interface ProviderRates {
