@@ -40,13 +40,13 @@ await testWith(["weed"], "the real volume server serves a volume that Verbena wr
   const directory = await Deno.makeTempDir({ prefix: "verbena-volume-" });
   try {
     const { needles, deleted } = writeVolume(directory);
-    const [port, grpc, nobody] = freePorts(3);
-    const server = `127.0.0.1:${port}`;
-    const args = ["volume", "-ip=127.0.0.1", `-port=${port}`, `-port.grpc=${grpc}`, `-dir=${directory}`];
-    args.push("-preStopSeconds=0", `-mserver=127.0.0.1:${nobody}.${nobody}`); // it serves what it has with no master
-    await using _process = new Process(await installWeed(), args, { cwd: directory, name: "weed volume" });
-    const get = (id: FileId) => fetch(`http://${server}/${formatFileId(id)}`);
-    await eventually("weed volume answers", async () => {
+    const [master, masterGrpc, volume, volumeGrpc] = freePorts(4);
+    const args = ["server", "-ip=127.0.0.1", `-dir=${directory}`, "-master.telemetry=false"];
+    args.push(`-master.port=${master}`, `-master.port.grpc=${masterGrpc}`, "-volume.preStopSeconds=0");
+    args.push(`-volume.port=${volume}`, `-volume.port.grpc=${volumeGrpc}`);
+    await using _process = new Process(await installWeed(), args, { cwd: directory, name: "weed server" });
+    const get = (id: FileId) => fetch(`http://127.0.0.1:${volume}/${formatFileId(id)}`);
+    await eventually("weed server answers", async () => {
       const answer = await get(deleted);
       await answer.body?.cancel();
       return true;
@@ -88,33 +88,33 @@ await testWith(
     using store = new Store(weed.directories.map((directory) => ({ directory, indexDirectory })));
     const written = new Map<string, Uint8Array<ArrayBuffer>>();
     const sizes = [0, 1, 100, 4096, 16_300, 16_400, 100_000, 2_000_000];
-    for (let round = 0; round < 3; round++) {
-      for (const [at, size] of sizes.entries()) {
-        const fileId = await weed.assign();
-        written.set(fileId, noise(size, round * 100 + at));
-        await weed.put(fileId, written.get(fileId) as Uint8Array<ArrayBuffer>);
-        const text = await weed.assign();
-        written.set(text, utf8(`line ${size} `.repeat(size % 1000)));
-        await weed.put(text, written.get(text) as Uint8Array<ArrayBuffer>, { name: "t.txt", type: "text/plain" });
-      }
-      for (const [fileId, bytes] of written) assertEquals(await readWhole(store, parseFileId(fileId)), bytes, fileId);
-      const [overwritten, deleted] = [...written.keys()].slice(-2) as [string, string];
-      written.set(overwritten, noise(5000, round));
-      await weed.put(overwritten, noise(5000, round));
-      assertEquals(await readWhole(store, parseFileId(overwritten)), noise(5000, round));
-      written.delete(deleted);
-      await weed.delete(deleted);
-      assertThrows(() => store.open(parseFileId(deleted), Date.now()), NeedleError, "it was deleted");
-      let vacuuming = true;
-      const vacuum = weed.vacuum().finally(() => vacuuming = false);
-      while (vacuuming) {
-        for (const [fileId, bytes] of written) assertEquals(await readWhole(store, parseFileId(fileId)), bytes, fileId);
-        await new Promise((resolve) => setTimeout(resolve, 1));
-      }
-      await vacuum;
-      for (const [fileId, bytes] of written) assertEquals(await readWhole(store, parseFileId(fileId)), bytes, fileId);
-      assertThrows(() => store.open(parseFileId(deleted), Date.now()), NeedleError);
+    for (const [at, size] of sizes.entries()) {
+      const [fileId, text] = [await weed.assign(), await weed.assign()];
+      written.set(fileId, noise(size, at));
+      await weed.put(fileId, noise(size, at));
+      written.set(text, utf8(`line ${size} `.repeat(size % 1000)));
+      await weed.put(text, utf8(`line ${size} `.repeat(size % 1000)), { name: "t.txt", type: "text/plain" });
     }
+    const compareAll = async () => {
+      for (const [fileId, bytes] of written) assertEquals(await readWhole(store, parseFileId(fileId)), bytes, fileId);
+    };
+    await compareAll();
+    const [overwritten, deleted] = [...written.keys()].slice(-2) as [string, string];
+    written.set(overwritten, noise(5000));
+    await weed.put(overwritten, noise(5000));
+    assertEquals(await readWhole(store, parseFileId(overwritten)), noise(5000));
+    written.delete(deleted);
+    await weed.delete(deleted);
+    assertThrows(() => store.open(parseFileId(deleted), Date.now()), NeedleError, "it was deleted");
+    let vacuuming = true;
+    const vacuum = weed.vacuum().finally(() => vacuuming = false);
+    while (vacuuming) {
+      await compareAll();
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+    await vacuum;
+    await compareAll();
+    assertThrows(() => store.open(parseFileId(deleted), Date.now()), NeedleError);
     const vacuums = store.volumes(Date.now()).map(({ compactionRevision = 0 }) => compactionRevision);
     assert(Math.max(...vacuums) > 0, "no volume was vacuumed");
   },
