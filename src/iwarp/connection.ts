@@ -12,9 +12,10 @@ import { EndpointStatistics } from "../rdma/statistics.ts";
 import type { Agreement } from "./negotiation.ts";
 import { CompletionQueue, type SendSlot } from "./queues.ts";
 import { Receiver } from "./receiver.ts";
-import { IwarpRegion, MAX_REGION_SIZE, type StagTable } from "./region.ts";
+import { IwarpRegion, type StagTable } from "./region.ts";
 import { Sender } from "./sender.ts";
 import { Causes, Layer, StreamFault, type Termination } from "./terminate.ts";
+import { Rdmap } from "./wire.ts";
 
 /** How a connection is made. */
 export interface ConnectionOptions {
@@ -154,10 +155,15 @@ export class IwarpConnection {
 
   /** The peer ended its half of the TCP stream, `remainder` bytes into an FPDU. */
   peerClosed(remainder: number): void {
-    if (remainder === 0 && this.#sender.queue.length === 0 && this.#sender.responses.length === 0) {
-      this.#end({ graceful: true }, Status.FLUSHED);
+    const midMessage = this.#receiver.midMessage;
+    if (remainder === 0 && !midMessage && this.idle) {
+      this.#end({ graceful: true });
     } else {
-      const where = remainder === 0 ? "with work under way" : `${remainder} bytes into an FPDU`;
+      const where = remainder > 0
+        ? `${remainder} bytes into an FPDU`
+        : midMessage
+        ? "within a message"
+        : "with work under way";
       this.lose(new VerbsError(this.#call, "lost", `the peer closed the connection ${where}`));
     }
   }
@@ -166,12 +172,12 @@ export class IwarpConnection {
   lose(error: VerbenaError): void {
     if (this.#closure !== undefined) return;
     this.statistics.errors.add(error instanceof VerbsError ? error.code : reasonOf(error));
-    this.#end({ graceful: false, error }, Status.FLUSHED);
+    this.#end({ graceful: false, error });
   }
 
   /** This side ends the connection; what is queued is flushed. */
   close(): void {
-    this.#end({ graceful: true }, Status.FLUSHED);
+    this.#end({ graceful: true });
   }
 
   get #call(): string {
@@ -180,26 +186,24 @@ export class IwarpConnection {
 
   #terminated(termination: Termination): void {
     const { cause, control, frame } = termination;
-    const isAccess = cause.layer === Layer.RDMAP && cause.type === 1;
     const detail = `${cause.words} (control ${control}${frame === "" ? "" : `, frame ${frame}`})`;
     this.statistics.errors.add(`terminated by peer: ${cause.words}`);
     const error = new VerbsError(this.#call, "terminated by peer", detail);
-    this.#end({ graceful: false, error }, isAccess ? Status.REMOTE_ACCESS : Status.REMOTE_OPERATION);
+    this.#end({ graceful: false, error }, { read: readStatusOf(termination) });
   }
 
   #fault(fault: StreamFault, header: Uint8Array, ulpduSize: number): void {
     this.statistics.errors.add(fault.reason.words);
     const error = new VerbsError(this.#call, "terminated", fault.message);
-    const receiveStatus = fault.reason === Causes.TOO_LONG ? Status.LOCAL_LENGTH : Status.FLUSHED;
-    this.#end({ graceful: false, error }, Status.FLUSHED, receiveStatus);
+    this.#end({ graceful: false, error }, statusesOf(fault, header));
     this.#sender.terminate(fault.reason, header, ulpduSize);
   }
 
-  #end(closure: Closure, readStatus: Status, receiveStatus: Status = Status.FLUSHED): void {
+  #end(closure: Closure, statuses: EndStatuses = {}): void {
     if (this.#closure !== undefined) return;
     this.#closure = closure;
-    this.#sender.flush(readStatus);
-    this.#receiver.flush(receiveStatus);
+    this.#sender.flush(statuses.read ?? Status.FLUSHED, statuses.send ?? Status.FLUSHED);
+    this.#receiver.flush(statuses.receive ?? Status.FLUSHED);
   }
 
   #ownRegion(region: MemoryRegion, call: string): IwarpRegion {
@@ -210,8 +214,10 @@ export class IwarpConnection {
   #checkSend(work: SendWork): void {
     const region = this.#ownRegion(work.region, "postSend");
     checkRange(work.offset, work.length, region.length);
-    if (work.opcode === Opcode.RECEIVE || work.length > MAX_REGION_SIZE) throw new RangeError("postSend: bad opcode");
     if (work.opcode === Opcode.SEND) return;
+    if (work.opcode !== Opcode.SEND_INVALIDATE && work.opcode !== Opcode.WRITE && work.opcode !== Opcode.READ) {
+      throw new RangeError(`postSend: opcode ${work.opcode} is no Send, Write or Read`);
+    }
     if (work.remoteKey === undefined) throw new RangeError("postSend: remoteKey is missing");
     if (work.opcode === Opcode.SEND_INVALIDATE) return;
     if (work.remoteAddress === undefined) throw new RangeError("postSend: remoteAddress is missing");
@@ -231,6 +237,34 @@ export class IwarpConnection {
     if (this.#closure !== undefined) return this.#completions.push(work.id, work.opcode, Status.FLUSHED, 0, 0);
     fill(this.#sender.queue.push(), work);
   }
+}
+
+/** Statuses of the requests that the end of the stream is about; all others are flushed. */
+interface EndStatuses {
+  /** The oldest Read under way. */
+  read?: Status;
+  /** The request that was being sent. */
+  send?: Status;
+  /** The oldest posted receive. */
+  receive?: Status;
+}
+
+// What a peer's Terminate says of our oldest Read: nothing, where it quotes another frame than a Read Request, or where
+// it quotes none and speaks of a lower layer.
+function readStatusOf({ cause, frame }: Termination): Status {
+  const isAboutRead = frame === "" ? cause.layer === Layer.RDMAP : parseInt(frame[3] ?? "", 16) === Rdmap.READ_REQUEST;
+  if (!isAboutRead) return Status.FLUSHED;
+  return cause.layer === Layer.RDMAP && cause.type === 1 ? Status.REMOTE_ACCESS : Status.REMOTE_OPERATION;
+}
+
+// A fault without a header was met while sending, or in a frame of which nothing can be believed.
+function statusesOf({ reason }: StreamFault, header: Uint8Array): EndStatuses {
+  const isLocal = reason === Causes.LOCAL;
+  if (header.length === 0) return isLocal ? { send: Status.LOCAL_PROTECTION } : {};
+  const opcode = (header[1] ?? 0) & 0x0f;
+  if (opcode === Rdmap.READ_RESPONSE) return { read: isLocal ? Status.LOCAL_PROTECTION : Status.BAD_RESPONSE };
+  if (reason === Causes.TOO_LONG) return { receive: Status.LOCAL_LENGTH };
+  return isLocal ? { receive: Status.LOCAL_PROTECTION } : {};
 }
 
 function fill(slot: SendSlot, work: SendWork): void {

@@ -49,6 +49,8 @@ export class Receiver {
   #readSequence = 1;
   #messageOffset = 0; // of the Send under way
   #messageOpcode = 0; // likewise; all its segments bear the same
+  #sendOpen = false; // its last segment is still to come
+  #writeOpen = false; // likewise of an RDMA Write
   #bytes = new Uint8Array(0) as Uint8Array;
   #view = new DataView(this.#bytes.buffer);
 
@@ -91,6 +93,11 @@ export class Receiver {
       at += size;
     }
     return at;
+  }
+
+  /** Whether the stream stands within a Send or an RDMA Write whose last segment is still to come. */
+  get midMessage(): boolean {
+    return this.#sendOpen || this.#writeOpen;
   }
 
   /** Completes every posted receive, the first with `status`, the rest as flushed. */
@@ -141,7 +148,7 @@ export class Receiver {
       this.#placeSend(segment, payload, length);
     } else if (opcode === Rdmap.READ_REQUEST && queue === Queue.READ_REQUEST) {
       this.#takeReadRequest(segment, payload, length);
-    } else if (opcode === Rdmap.TERMINATE && queue === Queue.TERMINATE && length >= 4) {
+    } else if (opcode === Rdmap.TERMINATE && queue === Queue.TERMINATE) {
       this.termination = decodeTerminate(this.#bytes.slice(payload, payload + length));
     } else {
       throw new StreamFault(Causes.OPCODE, opcode);
@@ -149,6 +156,7 @@ export class Receiver {
   }
 
   #placeWrite(segment: Segment, payload: number, length: number): void {
+    this.#writeOpen = !segment.last;
     if (length === 0) return; // names no memory (RFC 5040 §5.2.1); also the ready-to-receive frame
     const region = this.#table.lookup(segment.stag);
     if (region === undefined || !region.valid) throw new StreamFault(Causes.TAGGED_STAG, segment.stag);
@@ -191,12 +199,12 @@ export class Receiver {
     if (segment.messageOffset !== this.#messageOffset) {
       throw new StreamFault(Causes.MESSAGE_OFFSET, segment.messageOffset);
     }
-    if (this.#messageOffset > 0 && segment.opcode !== this.#messageOpcode) {
+    if (this.#sendOpen && segment.opcode !== this.#messageOpcode) {
       throw new StreamFault(Causes.OPCODE, segment.opcode);
     }
     if (this.#rtrSendExpected) {
       this.#rtrSendExpected = false;
-      if (length === 0 && segment.last) {
+      if (length === 0 && segment.last && segment.opcode === Rdmap.SEND) {
         this.#sendSequence++;
         return;
       }
@@ -205,31 +213,32 @@ export class Receiver {
     const slot = this.queue.at(this.queue.head);
     const end = this.#messageOffset + length;
     if (end > slot.length) throw new StreamFault(Causes.TOO_LONG, end);
+    const withdrawn = segment.last && invalidates(segment.opcode) ? this.#offered(segment.stag) : undefined;
     this.#place(slot.region as IwarpRegion, slot.offset + this.#messageOffset, payload, length);
+    this.#sendOpen = !segment.last;
     if (!segment.last) {
       this.#messageOffset = end;
       this.#messageOpcode = segment.opcode;
       return;
     }
-    this.#completeReceive(slot, segment, end);
+    withdrawn?.invalidate();
+    this.#completeReceive(slot, end, withdrawn === undefined ? 0 : segment.stag);
   }
 
-  #completeReceive(slot: ReceiveSlot, segment: Segment, length: number): void {
-    const invalidates = segment.opcode === Rdmap.SEND_INVALIDATE || segment.opcode === Rdmap.SEND_SOLICITED_INVALIDATE;
-    if (invalidates) {
-      const region = this.#table.lookup(segment.stag);
-      if (region === undefined || !region.valid || (region.access & Access.REMOTE_INVALIDATE) === 0) {
-        throw new StreamFault(Causes.INVALIDATE, segment.stag);
-      }
-      region.invalidate();
-    }
+  #offered(stag: number): IwarpRegion {
+    const region = this.#table.lookup(stag);
+    if (region !== undefined && region.valid && (region.access & Access.REMOTE_INVALIDATE) !== 0) return region;
+    throw new StreamFault(Causes.INVALIDATE, stag);
+  }
+
+  #completeReceive(slot: ReceiveSlot, length: number, invalidatedKey: number): void {
     this.#sendSequence = (this.#sendSequence + 1) >>> 0;
     this.#messageOffset = 0;
     this.queue.head++;
     slot.region = undefined;
     this.#statistics.receives++;
     this.#statistics.receiveBytes += length;
-    this.#completions.push(slot.id, Opcode.RECEIVE, Status.SUCCESS, length, invalidates ? segment.stag : 0);
+    this.#completions.push(slot.id, Opcode.RECEIVE, Status.SUCCESS, length, invalidatedKey);
   }
 
   #takeReadRequest(segment: Segment, payload: number, length: number): void {
@@ -250,7 +259,7 @@ export class Receiver {
     const slot = responses.push();
     slot.region = region;
     slot.sourceStag = stag;
-    slot.offset = view.getUint32(payload + 24);
+    slot.offset = size === 0 ? 0 : view.getUint32(payload + 24);
     slot.length = size;
     slot.sinkStag = view.getUint32(payload);
     slot.sinkHigh = view.getUint32(payload + 4);
@@ -286,4 +295,8 @@ export class Receiver {
     if (isRead && faultSize >= size + READ_REQUEST_SIZE) size += READ_REQUEST_SIZE;
     return faultSize < size ? new Uint8Array(0) : this.#bytes.slice(faultAt, faultAt + size);
   }
+}
+
+function invalidates(opcode: number): boolean {
+  return opcode === Rdmap.SEND_INVALIDATE || opcode === Rdmap.SEND_SOLICITED_INVALIDATE;
 }

@@ -148,13 +148,17 @@ export class Sender {
     }
   }
 
-  /** Completes all that is left as failed: the oldest Read under way with `readStatus`, the rest as flushed. */
-  flush(readStatus: Status): void {
-    const failing = this.reads.length > 0 ? this.reads.at(this.reads.head).position : -1;
+  /**
+   * Completes all that is left as failed: the oldest Read under way with `readStatus`, the request that was being sent
+   * with `nextStatus`, the rest as flushed.
+   */
+  flush(readStatus: Status, nextStatus: Status): void {
+    const read = this.reads.length > 0 ? this.reads.at(this.reads.head).position : -1;
     while (this.queue.length > 0) {
       const position = this.queue.head++;
       const slot = this.queue.at(position);
-      this.#completions.push(slot.id, slot.opcode, position === failing ? readStatus : Status.FLUSHED, 0, 0);
+      const status = position === read ? readStatus : position === this.#next ? nextStatus : Status.FLUSHED;
+      this.#completions.push(slot.id, slot.opcode, status, 0, 0);
       slot.region = undefined;
     }
     this.#next = this.queue.head;
@@ -181,7 +185,8 @@ export class Sender {
   #sendable(): SendSlot | undefined {
     if (this.#next >= this.queue.tail) return undefined;
     const slot = this.queue.at(this.#next);
-    return slot.opcode === Opcode.READ && this.reads.length >= this.#ord ? undefined : slot;
+    if (slot.opcode !== Opcode.READ) return slot;
+    return this.reads.length + (this.rtrReadPending ? 1 : 0) >= this.#ord ? undefined : slot;
   }
 
   // Answers and own work take turns at message boundaries, so that neither starves the other.

@@ -4,6 +4,7 @@
  * @module
  */
 import { WireError } from "../rdma/errors.ts";
+import { READ_REQUEST_SIZE, TAGGED_HEADER_SIZE, UNTAGGED_HEADER_SIZE } from "./wire.ts";
 
 /** The layers a Terminate can name. */
 export const Layer = {
@@ -43,6 +44,8 @@ export const Causes = {
   ACCESS: cause(Layer.RDMAP, 1, 2, "access right violation"),
   /** The STag belongs to another stream. */
   READ_STREAM: cause(Layer.RDMAP, 1, 3, "STag not associated with this stream"),
+  /** The offset of an RDMA Read's source wraps. */
+  READ_WRAP: cause(Layer.RDMAP, 1, 4, "wrap of the read's offset"),
   /** A Send with Invalidate named a region that was not offered for it. */
   INVALIDATE: cause(Layer.RDMAP, 1, 9, "STag cannot be invalidated"),
   /** RDMAP version other than 1. */
@@ -51,6 +54,8 @@ export const Causes = {
   OPCODE: cause(Layer.RDMAP, 2, 6, "unexpected opcode"),
   /** The stream's state is lost. */
   STREAM: cause(Layer.RDMAP, 2, 7, "catastrophic error of the stream"),
+  /** The peer's device or process is lost. */
+  GLOBAL: cause(Layer.RDMAP, 2, 8, "catastrophic error beyond the stream"),
   /** Anything else about the request: more Reads than agreed, a malformed Read. */
   OPERATION: cause(Layer.RDMAP, 2, 0xff, "remote operation error"),
   /** The STag of a tagged message is not one of ours. */
@@ -81,6 +86,14 @@ export const Causes = {
   CRC: cause(Layer.LLP, 0, 2, "CRC mismatch"),
   /** An FPDU's length does not fit what it carries. */
   LENGTH: cause(Layer.LLP, 0, 3, "ULPDU length mismatch"),
+  /** A request or reply of the set-up that is malformed. */
+  SETUP: cause(Layer.LLP, 0, 4, "invalid MPA request or reply"),
+  /** A local failure of the lower layer (RFC 6581 §8). */
+  LLP_LOCAL: cause(Layer.LLP, 0, 5, "local catastrophic error of MPA"),
+  /** The reply allows fewer RDMA Reads than its reader needs (RFC 6581 §8). */
+  READ_DEPTH: cause(Layer.LLP, 0, 6, "insufficient IRD"),
+  /** The reply names no ready-to-receive frame that its reader has (RFC 6581 §8). */
+  READY_TO_RECEIVE: cause(Layer.LLP, 0, 7, "no matching ready-to-receive frame"),
 } as const satisfies Record<string, Cause>;
 
 /** A violation found in the peer's stream: the exception that ends it. */
@@ -102,6 +115,8 @@ export class StreamFault extends WireError {
 const HAS_LENGTH = 0x80;
 const HAS_DDP_HEADER = 0x40;
 const HAS_RDMAP_HEADER = 0x20;
+/** An untagged header with a Read Request behind it. */
+const LONGEST_HEADER = UNTAGGED_HEADER_SIZE + READ_REQUEST_SIZE;
 
 /**
  * The payload of a Terminate message, in the RFC's form.
@@ -110,7 +125,7 @@ const HAS_RDMAP_HEADER = 0x20;
  * @param ulpduSize The segment's ULPDU size in bytes.
  */
 export function encodeTerminate(reason: Cause, header: Uint8Array, ulpduSize: number): Uint8Array<ArrayBuffer> {
-  const ddpSize = header.length === 0 ? 0 : ((header[0] ?? 0) & 0x80) !== 0 ? 14 : 18;
+  const ddpSize = header.length === 0 ? 0 : ((header[0] ?? 0) & 0x80) !== 0 ? TAGGED_HEADER_SIZE : UNTAGGED_HEADER_SIZE;
   const bytes = new Uint8Array(4 + (header.length === 0 ? 0 : 2 + header.length));
   bytes[0] = reason.layer << 4 | reason.type;
   bytes[1] = reason.code;
@@ -136,22 +151,40 @@ export interface Termination {
 /**
  * Reads a Terminate's payload. Linux siw on little-endian machines swaps the nibbles of the first byte and puts the
  * three header flags into the low bits of the third: flags in the high bits mean the RFC's form, in the low bits
- * siw's. Without flags the two cannot be told apart and the RFC's is assumed.
+ * siw's. Without flags the two cannot be told apart: the cause is the RFC's, and its words name siw's beside it where
+ * siw's makes sense.
  *
  * Throws WireError when it is shorter than its control word.
  */
 export function decodeTerminate(bytes: Uint8Array): Termination {
   if (bytes.length < 4) throw new WireError("rdmap", "terminate length, at least 4", bytes.length);
   const [first = 0, code = 0, flags = 0] = bytes;
-  const swapped = (flags & 0xe0) === 0 && (flags & 0x07) !== 0;
-  const layer = swapped ? first & 0x0f : first >>> 4;
-  const type = swapped ? first >>> 4 : first & 0x0f;
-  const known = Object.values(Causes).find((c) => c.layer === layer && c.type === type && c.code === code);
+  const standard = (flags & 0xe0) !== 0;
+  const swapped = !standard && (flags & 0x07) !== 0;
+  const [high, low] = [first >>> 4, first & 0x0f];
+  const cause = swapped ? nameCause(low, high, code) : nameCause(high, low, code);
+  const hasLength = (flags & (swapped ? 0x01 : HAS_LENGTH)) !== 0;
+  const hasHeader = (flags & (swapped ? 0x02 : HAS_DDP_HEADER)) !== 0;
+  const header = bytes.subarray(hasLength ? 6 : 4);
   return {
-    cause: known ?? { layer, type, code, words: `layer ${layer} type ${type} code ${code}` },
+    cause: standard || swapped ? cause : withOtherReading(cause, low, high),
     control: toHex(bytes.subarray(0, 4)),
-    frame: toHex(bytes.subarray(6, 6 + 46)),
+    frame: hasHeader ? toHex(header.subarray(0, LONGEST_HEADER)) : "",
   };
+}
+
+function knownCause(layer: number, type: number, code: number): Cause | undefined {
+  return Object.values(Causes).find((c) => c.layer === layer && c.type === type && c.code === code);
+}
+
+function nameCause(layer: number, type: number, code: number): Cause {
+  return knownCause(layer, type, code) ?? cause(layer, type, code, `layer ${layer} type ${type} code ${code}`);
+}
+
+function withOtherReading(standard: Cause, layer: number, type: number): Cause {
+  const other = knownCause(layer, type, standard.code);
+  if (other === undefined || layer === type) return standard;
+  return { ...standard, words: `${standard.words}; or, as Linux siw writes it, ${other.words}` };
 }
 
 function toHex(bytes: Uint8Array): string {
