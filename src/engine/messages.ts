@@ -10,6 +10,7 @@
  */
 import { Packr, Unpackr } from "msgpackr";
 import { reasonOf, WireError } from "../rdma/errors.ts";
+import { checkMessagePack } from "./message_pack.ts";
 
 /** The longest request that is looked at, in bytes. */
 export const MAX_REQUEST_SIZE = 64 * 1024;
@@ -118,6 +119,7 @@ export function encodeMessage<T extends MessageType>(type: T, data: MessageData<
  */
 export function decodeMessage(bytes: Uint8Array): Message {
   if (bytes.length > MAX_REQUEST_SIZE) throw new WireError("engine", "message length", bytes.length);
+  checkMessagePack(bytes);
   let value: unknown;
   try {
     value = unpacker.unpack(bytes);
