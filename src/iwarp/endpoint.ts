@@ -4,7 +4,7 @@
  * @module
  */
 import type { Completion } from "../rdma/completion.ts";
-import { reasonOf, VerbsError } from "../rdma/errors.ts";
+import { reasonOf, type VerbenaError, VerbsError } from "../rdma/errors.ts";
 import type { MemoryRegion } from "../rdma/memory.ts";
 import type { Closure, Endpoint, RdmaAddress, SendWork } from "../rdma/provider.ts";
 import type { EndpointStatistics } from "../rdma/statistics.ts";
@@ -17,7 +17,7 @@ const SEND_BUFFER_SIZE = 512 * 1024;
 const RECEIVE_BUFFER_SIZE = 256 * 1024;
 /** Bytes one read of the socket asks for: what stays in the processor's cache until it is placed. */
 const READ_SIZE = 64 * 1024;
-/** How long a closing connection waits for its peer by default, in milliseconds. */
+/** How long a connection that is over waits for its peer, and close() by default, in milliseconds. */
 const LINGER = 1_000;
 
 /** The endpoint. */
@@ -45,6 +45,9 @@ export class IwarpEndpoint implements Endpoint {
   #busy = false;
   #drained: (() => void) | undefined;
   #closing: Promise<void> | undefined;
+  #broken: VerbsError | undefined; // why nothing can be written any more
+  #hangUpTimer: ReturnType<typeof setTimeout> | undefined;
+  #finished = false;
   #finish: (closure: Closure) => void;
 
   /** Wraps a socket whose set-up is over. `early` are bytes that came behind the peer's reply. */
@@ -65,6 +68,12 @@ export class IwarpEndpoint implements Endpoint {
   start(): void {
     this.#kick();
     this.#readLoop().then(() => this.#shutDown());
+  }
+
+  /** Ends an endpoint whose set-up failed before {@linkcode start}. */
+  abandon(error: VerbenaError): void {
+    this.#connection.lose(error);
+    this.#finish({ graceful: false, error });
   }
 
   /** Counters. */
@@ -107,15 +116,15 @@ export class IwarpEndpoint implements Endpoint {
   async #close(linger: number): Promise<void> {
     const connection = this.#connection;
     const timer = setTimeout(() => {
-      connection.close();
+      connection.lose(new VerbsError(this.#call, "timeout", `what was posted did not leave within ${linger} ms`));
       closeQuietly(this.#socket); // whatever still waits for the socket is rejected, and ends
     }, linger);
-    if (connection.closure === undefined && !connection.idle) {
+    if (connection.closure === undefined && !this.#settled) {
       await new Promise<void>((resolve) => this.#drained = resolve);
     }
     connection.close();
     this.#kick(); // shows the flushed completions
-    await this.#writing;
+    await this.#written();
     await this.#socket.closeWrite().catch(() => {}); // the peer may have closed already
     await this.closed;
     clearTimeout(timer);
@@ -140,18 +149,41 @@ export class IwarpEndpoint implements Endpoint {
           from = 0;
         }
         const count = await this.#socket.read(buffer.subarray(to, to + READ_SIZE));
-        if (count === null) return connection.peerClosed(to - from);
+        if (count === null) return await this.#peerClosed(to - from);
         to += count;
       }
     } catch (error) {
-      connection.lose(this.#lost(error));
+      connection.lose(this.#broken ?? this.#lost(error));
     }
   }
 
+  // What is being written may still reach a peer that closed its own half only.
+  async #peerClosed(remainder: number): Promise<void> {
+    this.#hangUp();
+    await this.#written();
+    if (this.#broken === undefined) this.#connection.peerClosed(remainder);
+    else this.#connection.lose(this.#broken);
+  }
+
   #afterReceive(): void {
-    if (this.#connection.completionCount > 0) this.onCompletions?.();
+    this.#notify();
     if (this.#connection.pending) this.#kick();
-    if (this.#connection.idle) this.#drained?.();
+    if (this.#settled) this.#drained?.();
+  }
+
+  // All that was posted has been answered, or handed to the socket.
+  get #settled(): boolean {
+    return this.#connection.idle && !this.#busy && !this.#kicked;
+  }
+
+  #notify(): void {
+    if (this.#connection.completionCount === 0) return;
+    try {
+      this.onCompletions?.();
+    } catch (error) {
+      this.#connection.lose(new VerbsError(this.#call, "handler", `onCompletions threw: ${reasonOf(error)}`));
+      closeQuietly(this.#socket);
+    }
   }
 
   // Writing waits for the end of the present turn: what the user posts in one turn then leaves together.
@@ -169,39 +201,58 @@ export class IwarpEndpoint implements Endpoint {
     const connection = this.#connection;
     try {
       do {
-        const size = connection.transmit(this.#out);
-        if (connection.completionCount > 0) this.onCompletions?.();
+        const size = this.#broken === undefined ? connection.transmit(this.#out) : 0;
+        this.#notify();
         for (let at = 0; at < size;) at += await this.#socket.write(this.#out.subarray(at, size));
-      } while (connection.pending);
+      } while (connection.pending && this.#broken === undefined);
       if (connection.idle) this.#drained?.();
+      if (connection.closure !== undefined) this.#hangUp(); // a fault met while sending: the read loop may wait for ever
     } catch (error) {
-      connection.lose(this.#lost(error));
-      closeQuietly(this.#socket);
+      // The read loop ends the stream: the peer's Terminate, which says more than this error, may wait to be read.
+      this.#broken = this.#lost(error);
+      this.#hangUp();
     } finally {
       this.#busy = false; // in the same turn as the last look at `pending`: no kick falls between
     }
   }
 
+  // Waits until what the kick of this turn or an earlier one writes has left.
+  async #written(): Promise<void> {
+    await Promise.resolve(); // the kick's microtask
+    await this.#writing;
+  }
+
+  // The stream ends now, whatever the peer does: its socket closes at the latest after LINGER, or close()'s own.
+  #hangUp(): void {
+    if (this.#finished || this.#closing !== undefined) return;
+    this.#hangUpTimer ??= setTimeout(() => closeQuietly(this.#socket), LINGER);
+  }
+
+  get #call(): string {
+    return `connection with ${this.remote.hostname}:${this.remote.port}`;
+  }
+
   #lost(error: unknown): VerbsError {
-    return new VerbsError(`connection with ${this.remote.hostname}:${this.remote.port}`, "lost", reasonOf(error));
+    return new VerbsError(this.#call, "lost", reasonOf(error));
   }
 
   // The stream is over: a Terminate may still have to leave, then the socket closes and the last completions show.
   async #shutDown(): Promise<void> {
     this.#drained?.();
-    const timer = setTimeout(() => closeQuietly(this.#socket), LINGER);
+    this.#hangUp();
+    this.#notify();
     try {
       if (this.#connection.pending) this.#kick();
-      await Promise.resolve(); // the kick's microtask
-      await this.#writing;
+      await this.#written();
       await this.#socket.closeWrite();
       while (await this.#socket.read(this.#in) !== null);
     } catch {
       // the socket is gone, which is what this was to bring about
     }
-    clearTimeout(timer);
     closeQuietly(this.#socket);
-    if (this.#connection.completionCount > 0) this.onCompletions?.();
+    this.#notify();
+    this.#finished = true;
+    clearTimeout(this.#hangUpTimer);
     this.#finish(this.#connection.closure ?? { graceful: true });
   }
 }

@@ -3,10 +3,10 @@
  *
  * @module
  */
-import { reasonOf, VerbsError, WireError } from "../rdma/errors.ts";
+import { reasonOf, VerbenaError, VerbsError, WireError } from "../rdma/errors.ts";
 import type { ConnectionRequest, Endpoint, EndpointOptions, Listener, RdmaAddress } from "../rdma/provider.ts";
 import { Counters } from "../rdma/statistics.ts";
-import { closeQuietly } from "./endpoint.ts";
+import { closeQuietly, type IwarpEndpoint } from "./endpoint.ts";
 import { encodeMpaFrame, type MpaFrame } from "./mpa.ts";
 import { agreeAsResponder, rejectFrame } from "./negotiation.ts";
 import type { IwarpDomain } from "./provider.ts";
@@ -25,7 +25,7 @@ export class IwarpListener implements Listener {
   readonly #settingUp = new Map<Deno.TcpConn, Promise<void>>();
   readonly #ready: IwarpRequest[] = [];
   readonly #accepting: Promise<void>;
-  #waiter: (() => void) | undefined;
+  #news = Promise.withResolvers<void>(); // a request, or the end
   #closed = false;
 
   /** Starts accepting. */
@@ -47,10 +47,7 @@ export class IwarpListener implements Listener {
       const request = this.#ready.shift();
       if (request !== undefined) yield request;
       else if (this.#closed) return;
-      else {
-        await new Promise<void>((resolve) => this.#waiter = resolve);
-        this.#waiter = undefined;
-      }
+      else await this.#news.promise;
     }
   }
 
@@ -61,7 +58,7 @@ export class IwarpListener implements Listener {
       this.#listener.close();
       for (const socket of this.#settingUp.keys()) closeQuietly(socket);
       for (const request of this.#ready.splice(0)) request.drop();
-      this.#waiter?.();
+      this.#announce();
     }
     await this.#accepting;
     await Promise.all(this.#settingUp.values());
@@ -70,6 +67,12 @@ export class IwarpListener implements Listener {
   /** The same as close(). */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  // Whoever waits looks again.
+  #announce(): void {
+    this.#news.resolve();
+    this.#news = Promise.withResolvers<void>();
   }
 
   async #accept(): Promise<void> {
@@ -84,6 +87,7 @@ export class IwarpListener implements Listener {
         await new Promise((resolve) => setTimeout(resolve, 50));
         continue;
       }
+      if (this.#closed) return closeQuietly(socket);
       if (this.#settingUp.size + this.#ready.length >= MAX_PENDING_REQUESTS) {
         this.#refused.add("too many pending requests");
         closeQuietly(socket);
@@ -101,21 +105,23 @@ export class IwarpListener implements Listener {
       const { frame, rest } = await readFrame(socket, "request");
       // An initiator may not send before it has the reply (RFC 5044 §7.1.2).
       if (rest.length > 0) throw new WireError("mpa", "bytes behind the request", rest.length);
-      if (this.#closed) throw new VerbsError("accept", "closed");
+      if (this.#closed) return closeQuietly(socket);
       if (frame.markers) return await this.#refuseMarkers(socket, frame);
       this.#ready.push(new IwarpRequest(this.#domain, socket, frame));
-      this.#waiter?.();
+      this.#announce();
     } catch (error) {
-      const cause = deadline.explain("accept", error);
-      this.#refused.add(cause instanceof VerbsError ? `${cause.code}` : cause.message);
       closeQuietly(socket);
+      if (this.#closed) return;
+      const cause = deadline.explain("accept", error);
+      // Of a malformed request the rule it broke, which is one of a few; never what was found.
+      if (error instanceof WireError && !deadline.signal.aborted) this.#refused.add(error.field);
+      else this.#refused.add(cause instanceof VerbsError ? cause.code : cause.message);
     }
   }
 
   async #refuseMarkers(socket: Deno.TcpConn, request: MpaFrame): Promise<void> {
     this.#refused.add("markers");
-    await writeAll(socket, encodeMpaFrame("reply", rejectFrame(request, new Uint8Array(0))));
-    closeQuietly(socket);
+    await sendReject(socket, encodeMpaFrame("reply", rejectFrame(request, new Uint8Array(0))));
   }
 }
 
@@ -138,27 +144,27 @@ class IwarpRequest implements ConnectionRequest {
 
   async accept(options: EndpointOptions = {}): Promise<Endpoint> {
     this.#answer();
+    let endpoint: IwarpEndpoint | undefined;
     using deadline = setupDeadline(options.setupTimeout, options.signal);
     using _guard = deadline.closesOnAbort(this.#socket);
     try {
       const { reply, agreement } = agreeAsResponder(this.#domain.wishes(options, this.remote.hostname), this.#frame);
-      const endpoint = this.#domain.endpoint(this.#socket, true, agreement, new Uint8Array(0), options);
+      endpoint = this.#domain.endpoint(this.#socket, true, agreement, new Uint8Array(0), options);
       await writeAll(this.#socket, encodeMpaFrame("reply", reply));
       endpoint.start();
       return endpoint;
     } catch (error) {
       closeQuietly(this.#socket);
-      throw deadline.explain(`accept ${this.remote.hostname}:${this.remote.port}`, error);
+      const cause = deadline.explain(`accept ${this.remote.hostname}:${this.remote.port}`, error);
+      if (cause instanceof VerbenaError) endpoint?.abandon(cause);
+      throw cause;
     }
   }
 
   async reject(privateData: Uint8Array = new Uint8Array(0)): Promise<void> {
+    const frame = encodeMpaFrame("reply", rejectFrame(this.#frame, privateData));
     this.#answer();
-    try {
-      await writeAll(this.#socket, encodeMpaFrame("reply", rejectFrame(this.#frame, privateData)));
-    } finally {
-      closeQuietly(this.#socket);
-    }
+    await sendReject(this.#socket, frame);
   }
 
   /** Closes without an answer. */
@@ -171,4 +177,14 @@ class IwarpRequest implements ConnectionRequest {
     if (this.#answered) throw new RangeError("the connection request was answered already");
     this.#answered = true;
   }
+}
+
+// A peer that is gone by now needs no refusal.
+async function sendReject(socket: Deno.TcpConn, reply: Uint8Array): Promise<void> {
+  try {
+    await writeAll(socket, reply);
+  } catch {
+    // reset or closed
+  }
+  closeQuietly(socket);
 }

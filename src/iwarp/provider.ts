@@ -141,7 +141,7 @@ export class IwarpDomain implements ProtectionDomain {
     const { crc, revision } = this.#settings;
     return {
       crc: crc === "on" || (crc === "auto" && !isLoopback(host)),
-      readDepth: Math.min(options.readDepth ?? 16, this.capabilities.maxReadDepth),
+      readDepth: Math.min(depth("readDepth", options.readDepth ?? 16, 0), this.capabilities.maxReadDepth),
       revision,
       privateData: options.privateData ?? new Uint8Array(0),
     };
@@ -173,9 +173,9 @@ export class IwarpDomain implements ProtectionDomain {
   }
 }
 
-function depth(name: string, value: number): number {
-  if (Number.isInteger(value) && value >= 1 && value <= 65_536) return value;
-  throw new ConfigError(`${name}: ${value} is not a whole number from 1 to 65536`);
+function depth(name: string, value: number, least = 1): number {
+  if (Number.isInteger(value) && value >= least && value <= 65_536) return value;
+  throw new ConfigError(`${name}: ${value} is not a whole number from ${least} to 65536`);
 }
 
 function isLoopback(host: string): boolean {

@@ -42,8 +42,11 @@ export interface SetupDeadline extends Disposable {
   readonly signal: AbortSignal;
   /** Closes the socket when it aborts, which ends whatever waits for it; dispose to let go. */
   closesOnAbort(socket: Deno.TcpConn): Disposable;
-  /** The error to throw for one that a step of the set-up met: says timeout or aborted where that was the cause. */
-  explain(call: string, error: unknown): VerbenaError;
+  /**
+   * The error to throw for one that a step of the set-up met: says timeout or aborted where that was the cause. The
+   * caller's own mistakes, RangeError and TypeError, pass as they are.
+   */
+  explain(call: string, error: unknown): Error;
 }
 
 /** Starts a deadline of `timeout` milliseconds. */
@@ -63,6 +66,7 @@ export function setupDeadline(timeout = SETUP_TIMEOUT, outer?: AbortSignal): Set
       return { [Symbol.dispose]: () => signal.removeEventListener("abort", onAbort) };
     },
     explain(call, error) {
+      if (error instanceof RangeError || error instanceof TypeError) return error;
       if (signal.reason === "timeout") return new VerbsError(call, "timeout", `no answer within ${timeout} ms`);
       if (signal.aborted) return new VerbsError(call, "aborted", "by the caller");
       if (error instanceof WireError) return new VerbsError(call, "protocol", error.message);

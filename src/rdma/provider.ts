@@ -143,7 +143,7 @@ export interface ProtectionDomain extends Disposable {
   readonly regionCount: number;
   /** Allocates and registers zeroed memory. `access` is an or of {@linkcode Access}: ask for the least. Throws RangeError, SystemError. */
   register(length: number, access: number): MemoryRegion;
-  /** Connects. Throws VerbsError with code `refused`, `rejected`, `timeout`, `aborted` or `protocol`. */
+  /** Connects. Throws VerbsError with code `refused`, `unreachable`, `rejected`, `timeout`, `aborted`, `lost` or `protocol`. */
   connect(address: RdmaAddress, options?: EndpointOptions): Promise<Endpoint>;
   /** Listens. Throws SystemError when the address cannot be had. */
   listen(address: RdmaAddress): Promise<Listener>;
