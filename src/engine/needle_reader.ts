@@ -53,7 +53,8 @@ export class EngineReader implements NeedleReader {
     this.#requests++;
     this.#inFlight++;
     try {
-      const lent = await this.#readAhead.read(request, performance.now());
+      const ahead = this.#readAhead.read(request, performance.now());
+      const lent = ahead instanceof Promise ? await ahead : ahead;
       const result = lent === undefined
         ? await this.#readThrough(request, signal)
         : resultOf(lent.bytes, lent.fetched, () => lent.release());

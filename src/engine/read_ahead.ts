@@ -1,14 +1,16 @@
 /**
- * Bounded read-ahead: a needle that is read from front to back is fetched in blocks before it is asked for.
+ * Bounded read-ahead: a needle that is read from front to back, and fast enough, is fetched in blocks before it is asked
+ * for.
  *
  * Needles under one file id do not change: what replaces one bears another id. Should a writer put other data under the
- * same id all the same, blocks are never older than {@linkcode ReadAheadOptions.lifetime}, and a block that bears another
- * checksum than its neighbours drives them out.
+ * same id all the same, or delete it, blocks are never older than {@linkcode ReadAheadOptions.lifetime}, and a block that
+ * bears another checksum than its neighbours drives them out.
  *
  * @module
  */
 import type { Fetched } from "./client.ts";
 import type { ReadRequest } from "./reader.ts";
+import { followReader, ReaderCursor } from "./reader_cursor.ts";
 
 /** How far and how long; bytes and milliseconds. */
 export interface ReadAheadOptions {
@@ -22,9 +24,9 @@ export interface ReadAheadOptions {
   lifetime: number;
 }
 
-/** Where nothing else is said: 4 MiB ahead in blocks of 1 MiB, 64 MiB held, half a second. */
+/** Where nothing else is said: 2 MiB ahead in blocks of 1 MiB, 64 MiB held, half a second. */
 export const DEFAULT_READ_AHEAD: ReadAheadOptions = {
-  ahead: 4 << 20,
+  ahead: 2 << 20,
   blockSize: 1 << 20,
   ceiling: 64 << 20,
   lifetime: 500,
@@ -33,33 +35,27 @@ export const DEFAULT_READ_AHEAD: ReadAheadOptions = {
 /** Fetches a range. */
 export type Fetch = (request: ReadRequest) => Promise<Fetched>;
 
-/** A range of a block. */
+/** A range that read-ahead had, or was about to have. */
 export interface Lent {
   /** The bytes. */
   readonly bytes: Uint8Array;
-  /** The block they are in: needle size, session, transport. */
+  /** The block they are in, or the first of two: needle size, session, transport. */
   readonly fetched: Fetched;
   /** Gives them back. */
   release(): void;
 }
 
-/** Requests in a row that must follow on one another before blocks are fetched. */
-const STREAK = 3;
-/** How far from where the last one ended a request may begin, in requests, and in bytes at the most. */
-const NEAR_REQUESTS = 8;
-const NEAR_BYTES = 1 << 20;
 /** Needles whose readers are watched at once. */
 const MAX_STREAMS = 1_024;
 
-/** How one needle is being read. */
+/** A needle that is being read. */
 class Stream {
-  frontier = 0; // where the furthest of the requests in a row ended
-  streak = 0;
   needleSize = 0; // 0 until a fetch told
+  readonly cursors: ReaderCursor[] = []; // the one used last is first
   readonly blocks = new Map<number, Block>();
 }
 
-/** A piece of a needle, on its way or here. One user is the cache itself. */
+/** A piece of a needle, on its way or here. The cache itself is one of its users. */
 class Block {
   users = 1;
   fetched: Fetched | undefined;
@@ -77,7 +73,7 @@ class Block {
   }
 }
 
-/** The read-ahead of one engine. */
+/** The read-ahead of one reader of needles. */
 export class ReadAhead {
   /** Requests answered from blocks. */
   hits = 0;
@@ -103,20 +99,27 @@ export class ReadAhead {
    * The range, where blocks hold it or will; undefined where it is better fetched by itself, {@linkcode learn} then what
    * came of it. Never throws: a block that could not be fetched gives undefined.
    */
-  read(request: ReadRequest, now: number): Promise<Lent | undefined> | undefined {
-    const { ahead, blockSize } = this.#options;
+  read(request: ReadRequest, now: number): Promise<Lent | undefined> | Lent | undefined {
+    const { ahead, blockSize, lifetime } = this.#options;
     if (ahead === 0 || request.size > blockSize) return undefined;
     const stream = this.#stream(request);
-    this.#note(stream, request);
+    const reach = followReader(stream.cursors, request, now, lifetime / 2);
     const end = request.offset + request.size;
-    if (stream.streak < STREAK || stream.needleSize === 0 || end > stream.needleSize) return undefined;
+    if (end > stream.needleSize) return undefined; // unknown, or past the end
     const first = Math.floor(request.offset / blockSize);
-    if (Math.floor((end - 1) / blockSize) !== first) return undefined; // across two blocks
-    const block = this.#block(stream, request, first, now);
-    for (let index = first + 1; index * blockSize < Math.min(stream.needleSize, end + ahead); index++) {
-      this.#block(stream, request, index, now);
+    const last = Math.floor((end - 1) / blockSize);
+    if (reach >= blockSize) {
+      for (let index = first; index <= last; index++) this.#demand(stream, request, index, now);
+      this.#prefetch(stream, request, last + 1, Math.min(stream.needleSize, end + Math.min(ahead, reach)), now);
     }
-    return block === undefined ? undefined : this.#lend(block, request.offset - first * blockSize, request.size);
+    const head = this.#held(stream, first, now);
+    const tail = last === first ? head : this.#held(stream, last, now);
+    if (head === undefined || tail === undefined) return undefined;
+    const lent = head === tail ? this.#lend(head, request) : this.#join(head, tail, request);
+    // Whoever reads in a row is done with a block at its end.
+    if (end === (last + 1) * blockSize || end === stream.needleSize) this.#drop(tail);
+    if (head !== tail) this.#drop(head);
+    return lent;
   }
 
   /** Takes note of a range that was fetched by itself. */
@@ -148,35 +151,46 @@ export class ReadAhead {
     return stream;
   }
 
-  #note(stream: Stream, { offset, size }: ReadRequest): void {
-    const near = Math.min(NEAR_BYTES, NEAR_REQUESTS * size);
-    const held = stream.blocks.has(Math.floor(offset / this.#options.blockSize));
-    const follows = held || Math.abs(offset - stream.frontier) <= near;
-    stream.streak = follows ? stream.streak + 1 : 1;
-    stream.frontier = follows ? Math.max(stream.frontier, offset + size) : offset + size;
+  #held(stream: Stream, index: number, now: number): Block | undefined {
+    const block = stream.blocks.get(index);
+    if (block === undefined || block.expiresAt > now) return block;
+    this.#drop(block);
+    return undefined;
   }
 
-  #block(stream: Stream, request: ReadRequest, index: number, now: number): Block | undefined {
-    const held = stream.blocks.get(index);
-    if (held !== undefined && held.expiresAt > now) return held;
-    if (held !== undefined) this.#drop(held);
-    const { blockSize, ceiling, lifetime } = this.#options;
-    const offset = index * blockSize;
-    const size = Math.min(blockSize, stream.needleSize - offset);
+  // What is asked for now may drive out the oldest block, what may be asked for may not.
+  #demand(stream: Stream, request: ReadRequest, index: number, now: number): void {
+    if (this.#held(stream, index, now) !== undefined) return;
+    const { blockSize, ceiling } = this.#options;
     for (const oldest of this.#blocks) {
-      if (this.#bytes + size <= ceiling) break;
+      if (this.#bytes + blockSize <= ceiling) break;
       this.#drop(oldest);
     }
+    this.#load(stream, request, index, now);
+  }
+
+  #prefetch(stream: Stream, request: ReadRequest, first: number, end: number, now: number): void {
+    const { blockSize, ceiling } = this.#options;
+    for (let index = first; index * blockSize < end; index++) {
+      if (this.#held(stream, index, now) !== undefined) continue;
+      if (this.#bytes + blockSize > ceiling) return;
+      this.#load(stream, request, index, now);
+    }
+  }
+
+  #load(stream: Stream, request: ReadRequest, index: number, now: number): void {
+    const { blockSize, lifetime } = this.#options;
+    const offset = index * blockSize;
+    const size = Math.min(blockSize, stream.needleSize - offset);
     const block = new Block(stream, index, size, now + lifetime);
     stream.blocks.set(index, block);
     this.#blocks.add(block);
     this.#bytes += size;
     this.#sweeper ??= setTimeout(() => this.#sweep(), lifetime);
-    block.loading = this.#load(block, { ...request, offset, size });
-    return block;
+    block.loading = this.#fill(block, { ...request, offset, size });
   }
 
-  async #load(block: Block, request: ReadRequest): Promise<void> {
+  async #fill(block: Block, request: ReadRequest): Promise<void> {
     block.users++;
     try {
       const fetched = await this.#fetch(request);
@@ -192,7 +206,7 @@ export class ReadAhead {
     }
   }
 
-  #lend(block: Block, at: number, size: number): Promise<Lent | undefined> {
+  #lend(block: Block, request: ReadRequest): Promise<Lent | undefined> | Lent | undefined {
     block.users++;
     const lend = (): Lent | undefined => {
       const { fetched } = block;
@@ -201,9 +215,10 @@ export class ReadAhead {
         return undefined;
       }
       this.hits++;
+      const at = request.offset - block.index * this.#options.blockSize;
       let held = true;
       return {
-        bytes: fetched.buffer.bytes.subarray(at, at + size),
+        bytes: fetched.buffer.bytes.subarray(at, at + request.size),
         fetched,
         release: () => {
           if (held) block.release();
@@ -211,7 +226,28 @@ export class ReadAhead {
         },
       };
     };
-    return block.loading?.then(lend) ?? Promise.resolve(lend());
+    return block.loading === undefined ? lend() : block.loading.then(lend);
+  }
+
+  // A range across two blocks is copied together.
+  async #join(head: Block, tail: Block, request: ReadRequest): Promise<Lent | undefined> {
+    head.users++;
+    tail.users++;
+    try {
+      await Promise.all([head.loading, tail.loading]);
+      if (head.fetched === undefined || tail.fetched === undefined) return undefined;
+      if (head.fetched.checksum !== tail.fetched.checksum) return undefined;
+      const { blockSize } = this.#options;
+      const bytes = new Uint8Array(request.size);
+      const cut = tail.index * blockSize - request.offset;
+      bytes.set(head.fetched.buffer.bytes.subarray(blockSize - cut, blockSize));
+      bytes.set(tail.fetched.buffer.bytes.subarray(0, request.size - cut), cut);
+      this.hits++;
+      return { bytes, fetched: head.fetched, release: () => {} };
+    } finally {
+      head.release();
+      tail.release();
+    }
   }
 
   #drop(block: Block): void {
