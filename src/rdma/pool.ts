@@ -72,7 +72,8 @@ export class PooledBuffer implements Disposable {
 
 interface Waiter {
   length: number;
-  resolve: (buffer: PooledBuffer) => void;
+  resolve: (buffer: PooledBuffer | undefined) => void;
+  reject: (error: unknown) => void;
 }
 
 /** The pool. */
@@ -99,9 +100,12 @@ export class RegisteredPool implements Disposable {
     this.#options = { smallest: 4_096, largest: 8 << 20, maxWaiters: 1_024, ...options };
     const { smallest, largest, ceiling } = this.#options;
     for (const [name, size] of Object.entries({ smallest, largest })) {
-      if (size < 1 || (size & (size - 1)) !== 0) throw new ConfigError(`pool ${name}: ${size} is not a power of two`);
+      if (size < 1 || !Number.isInteger(Math.log2(size))) {
+        throw new ConfigError(`pool ${name}: ${size} is not a power of two`);
+      }
     }
-    if (ceiling < largest) {
+    if (smallest > largest) throw new ConfigError(`pool smallest: ${smallest} is more than largest, ${largest}`);
+    if (!(ceiling >= largest)) {
       throw new ConfigError(`pool ceiling: ${ceiling} is less than one buffer of ${largest} bytes`);
     }
   }
@@ -127,22 +131,28 @@ export class RegisteredPool implements Disposable {
 
   /** Lends a buffer, or gives undefined where the ceiling forbids it now. Throws RangeError beyond `largest`. */
   acquire(length: number): PooledBuffer | undefined {
+    const size = this.#classOf(length);
     if (this.#waiters.length > 0) return undefined; // they came first
-    return this.#lend(length);
+    return this.#lend(length, size);
   }
 
-  /** Lends a buffer, waiting in line for one where need be. Gives undefined when the line is full or `signal` aborts. */
+  /**
+   * Lends a buffer, waiting in line for one where need be. Gives undefined when the line is full, `signal` aborts or the
+   * pool is disposed. Throws RangeError beyond `largest`.
+   */
   async acquireWhenFree(length: number, signal?: AbortSignal): Promise<PooledBuffer | undefined> {
     const now = this.acquire(length);
     if (now !== undefined) return now;
     if (this.#disposed || this.#waiters.length >= this.#options.maxWaiters || signal?.aborted) return undefined;
-    const { promise, resolve } = Promise.withResolvers<PooledBuffer | undefined>();
-    const waiter: Waiter = { length, resolve };
+    const { promise, resolve, reject } = Promise.withResolvers<PooledBuffer | undefined>();
+    const waiter: Waiter = { length, resolve, reject };
     this.#waiters.push(waiter);
     const onAbort = () => {
       const index = this.#waiters.indexOf(waiter);
-      if (index >= 0) this.#waiters.splice(index, 1);
+      if (index < 0) return;
+      this.#waiters.splice(index, 1);
       resolve(undefined);
+      this.#serveWaiters(); // those behind may want less
     };
     signal?.addEventListener("abort", onAbort);
     try {
@@ -152,14 +162,14 @@ export class RegisteredPool implements Disposable {
     }
   }
 
-  /** Disposes every free buffer now, and every lent one as it comes back. */
+  /** Disposes every free buffer now, and every lent one as it comes back; whoever waits gets undefined. */
   [Symbol.dispose](): void {
     this.#disposed = true;
+    for (const waiter of this.#waiters.splice(0)) waiter.resolve(undefined);
     for (const list of this.#free.splice(0)) for (const region of list ?? []) this.#drop(region);
   }
 
-  #lend(length: number): PooledBuffer | undefined {
-    const size = this.#classOf(length);
+  #lend(length: number, size: number): PooledBuffer | undefined {
     const list = this.#free[Math.log2(size)] ??= [];
     let region = list.pop();
     if (region === undefined) {
@@ -195,11 +205,12 @@ export class RegisteredPool implements Disposable {
   // Free buffers of other classes make way for one of `size`, the largest first.
   #makeRoom(size: number): boolean {
     const { ceiling } = this.#options;
+    if (this.#disposed || this.#lentBytes + size > ceiling) return false; // nothing is dropped in vain
     for (let index = this.#free.length - 1; index >= 0 && this.#allocatedBytes + size > ceiling; index--) {
       const list = this.#free[index] ?? [];
       while (list.length > 0 && this.#allocatedBytes + size > ceiling) this.#drop(list.pop() as MemoryRegion);
     }
-    return !this.#disposed && this.#allocatedBytes + size <= ceiling;
+    return true;
   }
 
   #return(region: MemoryRegion): void {
@@ -207,11 +218,12 @@ export class RegisteredPool implements Disposable {
     this.#lentBytes -= region.length;
     if (region.bytes.length !== region.length) { // its domain was disposed under it
       this.#allocatedBytes -= region.length;
-      return;
+    } else if (this.#disposed) {
+      this.#drop(region);
+    } else {
+      region.rotateKey();
+      (this.#free[Math.log2(region.length)] ??= []).push(region);
     }
-    if (this.#disposed) return this.#drop(region);
-    region.rotateKey();
-    (this.#free[Math.log2(region.length)] ??= []).push(region);
     this.#serveWaiters();
   }
 
@@ -222,9 +234,15 @@ export class RegisteredPool implements Disposable {
 
   #serveWaiters(): void {
     while (this.#waiters.length > 0) {
-      const buffer = this.#lend((this.#waiters[0] as Waiter).length);
-      if (buffer === undefined) return;
-      this.#waiters.shift()?.resolve(buffer);
+      const waiter = this.#waiters[0] as Waiter;
+      try {
+        const buffer = this.#lend(waiter.length, this.#classOf(waiter.length));
+        if (buffer === undefined) return;
+        waiter.resolve(buffer);
+      } catch (error) {
+        waiter.reject(error); // registering failed: the waiter's to know, not of whoever gave a buffer back
+      }
+      this.#waiters.shift();
     }
   }
 }
