@@ -14,6 +14,7 @@ import type { Message, MessageData } from "./messages.ts";
 import type { EngineLog } from "./protocol.ts";
 import { type EngineHealth, ReadError, type ReadRequest } from "./reader.ts";
 import { toReadError } from "./refusal.ts";
+import { lendWithin, pause, unlessAborted } from "./waiting.ts";
 
 /** How a client behaves. Times are milliseconds, sizes bytes. */
 export interface EngineClientOptions {
@@ -45,6 +46,10 @@ export interface Fetched {
 
 /** A connection that lasts less than this, in milliseconds, counts as one that failed. */
 const SHORT_LIFE = 1_000;
+
+/** The longest needle that an engine may claim, in bytes; what weed writes is far shorter. */
+const MAX_NEEDLE_SIZE = BigInt(Number.MAX_SAFE_INTEGER);
+const MAX_KEY = (1n << 64n) - 1n;
 
 /** The client of one engine. */
 export class EngineClient implements AsyncDisposable {
@@ -100,7 +105,7 @@ export class EngineClient implements AsyncDisposable {
       address: this.name,
       connected: this.#connection !== undefined,
       transport: this.#domain.transport,
-      circuit: this.#circuit.state(performance.now()),
+      circuit: this.#connection === undefined ? this.#circuit.state(performance.now()) : "closed",
       lastError: this.#lastError,
       ...(capabilities === undefined ? {} : {
         capabilities: {
@@ -132,6 +137,7 @@ export class EngineClient implements AsyncDisposable {
 
   /** Reads a range. Throws ReadError. A connection lost on the way is made good once, on the next. */
   async read(request: ReadRequest, signal?: AbortSignal): Promise<Fetched> {
+    checkRequest(request);
     try {
       return await this.#readOnce(request, signal);
     } catch (error) {
@@ -155,12 +161,14 @@ export class EngineClient implements AsyncDisposable {
   }
 
   async #readOnce(request: ReadRequest, signal: AbortSignal | undefined): Promise<Fetched> {
-    const connection = this.#connection ?? await this.#connected(signal);
+    const standing = this.#connection;
+    const connection = standing?.usable ? standing : await this.#connected(signal);
     const { size } = request;
     if (size > this.maxReadSize) {
       throw new ReadError("internal", `a read of ${size} bytes: one session moves ${this.maxReadSize} at most`);
     }
-    const buffer = this.#pool.acquire(size) ?? await this.#pool.acquireWhenFree(size, signal);
+    const buffer = this.#pool.acquire(size) ??
+      await lendWithin(this.#pool, size, this.#options.answerTimeout, signal);
     if (buffer === undefined) {
       signal?.throwIfAborted();
       throw new ReadError("busy", `all ${this.#options.poolCeiling} bytes of registered memory are in use`, 1);
@@ -203,8 +211,13 @@ export class EngineClient implements AsyncDisposable {
       connection.fail(error);
       throw new ReadError("internal", error.message);
     }
+    const { session_id, expected_crc, checksum_covers_range, needle_size = 0n } = answer.data;
+    if (needle_size < BigInt(request.offset + request.size) || needle_size > MAX_NEEDLE_SIZE) {
+      const error = new WireError("engine", `needle_size of ${request.size} bytes at ${request.offset}`, needle_size);
+      connection.fail(error);
+      throw new ReadError("internal", error.message);
+    }
     buffer.region.rotateKey(); // from here on the engine cannot touch the bytes
-    const { session_id, expected_crc, checksum_covers_range, needle_size } = answer.data;
     const crc = checksum_covers_range ? crc32c(buffer.bytes) : undefined;
     const success = crc === undefined || crc === expected_crc;
     const complete = { session_id, success, bytes_transferred: BigInt(request.size) };
@@ -215,7 +228,7 @@ export class EngineClient implements AsyncDisposable {
     const { transport } = this.#domain;
     return {
       buffer,
-      needleSize: Number(needle_size ?? 0n),
+      needleSize: Number(needle_size),
       checksum: expected_crc,
       sessionId: session_id,
       transport,
@@ -233,23 +246,26 @@ export class EngineClient implements AsyncDisposable {
 
   // Waits for a connection that is being made for the first time, or anew after a healthy life; fails at once otherwise.
   async #connected(signal: AbortSignal | undefined): Promise<EngineConnection> {
-    while (this.#connection === undefined) {
-      if (this.#circuit.failures > 0 || this.#closing.signal.aborted) {
+    for (;;) {
+      const connection = this.#connection;
+      if (this.#closing.signal.aborted) throw new ReadError("unavailable", `the reader of ${this.name} is closed`);
+      if (connection?.usable) return connection;
+      if (connection !== undefined) {
+        await unlessAborted(connection.closed, signal);
+        continue;
+      }
+      if (this.#circuit.failures > 0) {
         const pause = Math.ceil(this.#circuit.pause(performance.now()) / 1_000);
         throw new ReadError("unavailable", `${this.name} is away: ${this.#lastError}`, Math.max(1, pause));
       }
       await unlessAborted(this.#attempt.promise, signal);
     }
-    return this.#connection;
   }
 
   async #maintain(): Promise<void> {
     while (!this.#closing.signal.aborted) {
-      const started = performance.now();
       try {
         await this.#connectAndStay();
-        const lived = performance.now() - started;
-        if (lived < SHORT_LIFE) this.#circuit.fail(performance.now());
       } catch (error) {
         this.#lastError = reasonOf(error);
         this.#circuit.fail(performance.now());
@@ -272,48 +288,54 @@ export class EngineClient implements AsyncDisposable {
       signal,
     });
     try {
-      const answer = await connection.call("GetCapabilities", { client_id: "verbena" }).answer;
-      if (answer.type !== "GetCapabilitiesResponse") {
-        throw new WireError("engine", "answer to GetCapabilities", answer.type);
-      }
-      this.#capabilities = answer.data;
+      this.#capabilities = await this.#askCapabilities(connection);
     } catch (error) {
       await connection.close(0);
       throw error;
     }
     this.connections++;
-    this.#circuit.succeed();
+    const since = performance.now();
     this.#connection = connection;
     this.#attempt.resolve();
     log("info", "engine connected", { engine: this.name, transport: this.#domain.transport });
     const closure = await connection.closed;
     this.#connection = undefined;
+    // Only now is it known what the connection was worth: an engine that drops each at once is not asked again at once.
+    if (performance.now() - since < SHORT_LIFE) this.#circuit.fail(performance.now());
+    else this.#circuit.succeed();
     this.#attempt = Promise.withResolvers<void>();
     if (signal.aborted) return;
     this.#lastError = closure.error === undefined ? "the engine closed the connection" : reasonOf(closure.error);
     log("warn", "engine connection lost", { engine: this.name, reason: this.#lastError });
   }
-}
 
-/** The promise, or the signal's reason if it aborts first. */
-async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return await promise;
-  signal.throwIfAborted();
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  const onAbort = () => reject(signal.reason);
-  signal.addEventListener("abort", onAbort);
-  try {
-    return await Promise.race([promise, aborted]);
-  } finally {
-    signal.removeEventListener("abort", onAbort);
+  async #askCapabilities(connection: EngineConnection): Promise<MessageData<"GetCapabilitiesResponse">> {
+    const { answer } = connection.call("GetCapabilities", { client_id: "verbena" });
+    const { setupTimeout } = this.#options;
+    const over = new AbortController();
+    const expire = () => over.abort(new ReadError("timeout", `no answer to GetCapabilities within ${setupTimeout} ms`));
+    const timer = setTimeout(expire, setupTimeout);
+    const signal = AbortSignal.any([over.signal, this.#closing.signal]);
+    try {
+      const message = await unlessAborted(answer, signal);
+      if (message.type === "GetCapabilitiesResponse") return message.data;
+      throw new WireError("engine", "answer to GetCapabilities", message.type);
+    } finally {
+      clearTimeout(timer);
+    }
   }
 }
 
-async function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
-  if (milliseconds <= 0 || signal.aborted) return;
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, milliseconds);
-  signal.addEventListener("abort", () => resolve(), { once: true });
-  await promise;
-  clearTimeout(timer);
+/** Refuses what the messages cannot carry: the engine would take it for a broken peer, and end the connection. */
+function checkRequest({ volume, key, cookie, offset, size }: ReadRequest): void {
+  const isU32 = (value: number) => Number.isInteger(value) && value >= 0 && value <= 0xffff_ffff;
+  if (!isU32(volume) || !isU32(cookie) || key < 0n || key > MAX_KEY) {
+    throw new ReadError("not-found", `no needle can be volume ${volume}, key ${key}, cookie ${cookie}`);
+  }
+  const end = offset + size;
+  if (
+    !Number.isSafeInteger(offset) || !Number.isSafeInteger(size) || !Number.isSafeInteger(end) || offset < 0 || size < 1
+  ) {
+    throw new ReadError("range", `no needle has ${size} bytes at ${offset}`);
+  }
 }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { reasonOf, type VerbenaError, WireError } from "../rdma/errors.ts";
+import { reasonOf, SystemError, type VerbenaError, WireError } from "../rdma/errors.ts";
 import type { Closure, ProtectionDomain, RdmaAddress } from "../rdma/provider.ts";
 import { connectSmbDirect, type SmbDirectConnection } from "../smbdirect/mod.ts";
 import { decodeMessage, encodeMessage, type Message, type MessageData, type MessageType } from "./messages.ts";
@@ -38,6 +38,9 @@ class Pending {
   }
 }
 
+/** Answer timeouts after which a request without an answer takes the connection with it, and its memory comes back. */
+const TIMEOUTS_PER_ANSWER = 2;
+
 /** How often answers are looked over for late ones, as a part of the answer timeout. */
 const WATCHES_PER_TIMEOUT = 8;
 
@@ -64,6 +67,7 @@ export class EngineConnection {
   #heardAt = performance.now();
   #watch: ReturnType<typeof setTimeout> | undefined;
   #fault: VerbenaError | undefined;
+  #usable = true;
 
   private constructor(connection: SmbDirectConnection, options: EngineConnectionOptions) {
     this.#connection = connection;
@@ -88,13 +92,17 @@ export class EngineConnection {
     return this.#pending.size;
   }
 
+  /** False once it is known to end, while {@linkcode closed} may still be some way off. */
+  get usable(): boolean {
+    return this.#usable;
+  }
+
   /** Sends a request. Throws ReadError `busy` when the queue is full, ConnectionLost when the connection is over. */
   call<T extends MessageType>(type: T, data: MessageData<T>): Call {
     const id = this.#nextId;
     this.#nextId = (id % 0xffff_ffff) + 1;
-    if (!this.#connection.writable) throw new ReadError("busy", "the engine takes no further requests just now", 1);
     const pending = new Pending(type, performance.now());
-    this.#connection.send(encodeMessage(type, data, id));
+    this.#send(encodeMessage(type, data, id));
     this.#pending.set(id, pending);
     this.#watch ??= setTimeout(() => this.#look(), this.#options.answerTimeout / WATCHES_PER_TIMEOUT);
     return { answer: pending.answer.promise, settled: pending.settled.promise };
@@ -102,7 +110,18 @@ export class EngineConnection {
 
   /** Ends it. */
   close(linger: number): Promise<void> {
+    this.#usable = false;
     return this.#connection.close({ linger });
+  }
+
+  #send(bytes: Uint8Array): void {
+    try {
+      this.#connection.send(bytes);
+    } catch (error) {
+      if (error instanceof SystemError) throw new ReadError("busy", "the engine takes no further requests just now", 1);
+      this.#usable = false;
+      throw new ConnectionLost(reasonOf(error));
+    }
   }
 
   #receive(bytes: Uint8Array): void {
@@ -123,26 +142,30 @@ export class EngineConnection {
   /** Ends it because the engine broke the protocol. */
   fail(error: VerbenaError): void {
     this.#fault ??= error;
+    this.#usable = false;
     this.#connection.close({ linger: 0 });
   }
 
-  // An answer that is late is given up; an engine from which nothing at all was heard since is given up as a whole.
+  // An answer that is late is given up; an engine from which nothing at all was heard since, or that owes an answer for
+  // too long, is given up as a whole.
   #look(): void {
     this.#watch = undefined;
     const now = performance.now();
     const { answerTimeout } = this.#options;
     for (const pending of this.#pending.values()) {
-      if (now - pending.at < answerTimeout) break;
-      if (pending.expired) continue;
+      const age = now - pending.at;
+      if (age < answerTimeout) break;
+      if (pending.expired && age < answerTimeout * TIMEOUTS_PER_ANSWER) continue;
       pending.expired = true;
       const error = new ReadError("timeout", `no answer to ${pending.what} within ${answerTimeout} ms`);
       pending.answer.reject(error);
-      if (this.#heardAt < pending.at) return this.fail(error);
+      if (this.#heardAt < pending.at || age >= answerTimeout * TIMEOUTS_PER_ANSWER) return this.fail(error);
     }
     if (this.#pending.size > 0) this.#watch = setTimeout(() => this.#look(), answerTimeout / WATCHES_PER_TIMEOUT);
   }
 
   #lost(closure: Closure): Closure {
+    this.#usable = false;
     clearTimeout(this.#watch);
     const error = this.#fault ?? closure.error;
     const reason = error === undefined ? "the engine closed the connection" : reasonOf(error);
