@@ -16,7 +16,7 @@ import { followReader, ReaderCursor } from "./reader_cursor.ts";
 export interface ReadAheadOptions {
   /** Bytes fetched ahead of a sequential reader; 0 turns it off. */
   ahead: number;
-  /** Bytes of one block. */
+  /** The longest block, in bytes. */
   blockSize: number;
   /** Bytes of all blocks held. */
   ceiling: number;
@@ -24,7 +24,7 @@ export interface ReadAheadOptions {
   lifetime: number;
 }
 
-/** Where nothing else is said: 2 MiB ahead in blocks of 1 MiB, 64 MiB held, half a second. */
+/** Where nothing else is said: 2 MiB ahead in blocks of at most 1 MiB, 64 MiB held, half a second. */
 export const DEFAULT_READ_AHEAD: ReadAheadOptions = {
   ahead: 2 << 20,
   blockSize: 1 << 20,
@@ -39,7 +39,7 @@ export type Fetch = (request: ReadRequest) => Promise<Fetched>;
 export interface Lent {
   /** The bytes. */
   readonly bytes: Uint8Array;
-  /** The block they are in, or the first of two: needle size, session, transport. */
+  /** The block they are in: needle size, session, transport. */
   readonly fetched: Fetched;
   /** Gives them back. */
   release(): void;
@@ -48,11 +48,19 @@ export interface Lent {
 /** Needles whose readers are watched at once. */
 const MAX_STREAMS = 1_024;
 
+/** The shortest block, in bytes: one that spares a slow reader at least a few round trips. */
+const LEAST_BLOCK_SIZE = 64 * 1024;
+
 /** A needle that is being read. */
 class Stream {
   needleSize = 0; // 0 until a fetch told
   readonly cursors: ReaderCursor[] = []; // the one used last is first
-  readonly blocks = new Map<number, Block>();
+  readonly blocks: Block[] = [];
+
+  /** The block that holds the byte at `offset`. */
+  at(offset: number): Block | undefined {
+    return this.blocks.find((block) => offset >= block.offset && offset < block.end);
+  }
 }
 
 /** A piece of a needle, on its way or here. The cache itself is one of its users. */
@@ -63,8 +71,8 @@ class Block {
 
   constructor(
     readonly stream: Stream,
-    readonly index: number,
-    readonly size: number,
+    readonly offset: number,
+    readonly end: number,
     readonly expiresAt: number,
   ) {}
 
@@ -96,36 +104,34 @@ export class ReadAhead {
   }
 
   /**
-   * The range, where blocks hold it or will; undefined where it is better fetched by itself, {@linkcode learn} then what
+   * The range, where a block holds it or will; undefined where it is better fetched by itself, {@linkcode learn} then what
    * came of it. Never throws: a block that could not be fetched gives undefined.
    */
   read(request: ReadRequest, now: number): Promise<Lent | undefined> | Lent | undefined {
     const { ahead, blockSize, lifetime } = this.#options;
-    if (ahead === 0 || request.size > blockSize) return undefined;
+    const { offset, size } = request;
+    if (ahead === 0 || size > blockSize) return undefined;
     const stream = this.#stream(request);
     const reach = followReader(stream.cursors, request, now, lifetime / 2);
-    const end = request.offset + request.size;
+    const end = offset + size;
     if (end > stream.needleSize) return undefined; // unknown, or past the end
-    const first = Math.floor(request.offset / blockSize);
-    const last = Math.floor((end - 1) / blockSize);
-    if (reach >= blockSize) {
-      for (let index = first; index <= last; index++) this.#demand(stream, request, index, now);
-      this.#prefetch(stream, request, last + 1, Math.min(stream.needleSize, end + Math.min(ahead, reach)), now);
-    }
-    const head = this.#held(stream, first, now);
-    const tail = last === first ? head : this.#held(stream, last, now);
-    if (head === undefined || tail === undefined) return undefined;
-    const lent = head === tail ? this.#lend(head, request) : this.#join(head, tail, request);
-    // Whoever reads in a row is done with a block at its end.
-    if (end === (last + 1) * blockSize || end === stream.needleSize) this.#drop(tail);
-    if (head !== tail) this.#drop(head);
+    const length = this.#blockLength(size, reach);
+    const block = this.#held(stream, offset, now) ??
+      (length > 0 ? this.#demand(stream, request, offset, length, now) : undefined);
+    if (block === undefined) return undefined;
+    if (length > 0) this.#prefetch(stream, request, block.end, end + Math.min(ahead, reach), length, now);
+    if (block.end < end) return undefined;
+    const lent = this.#lend(block, request);
+    if (block.end === end) this.#drop(block); // who reads in a row is done with it
     return lent;
   }
 
   /** Takes note of a range that was fetched by itself. */
   learn(request: ReadRequest, fetched: Fetched): void {
     const stream = this.#streams.get(keyOf(request));
-    if (stream !== undefined) stream.needleSize = fetched.needleSize;
+    if (stream === undefined) return;
+    stream.needleSize = fetched.needleSize;
+    this.#dropOthers(stream, fetched.checksum);
   }
 
   /** Lets go of every block. */
@@ -143,7 +149,7 @@ export class ReadAhead {
     this.#streams.set(key, stream);
     if (this.#streams.size > MAX_STREAMS) {
       for (const [oldest, { blocks }] of this.#streams) {
-        for (const block of blocks.values()) this.#drop(block);
+        for (const block of [...blocks]) this.#drop(block);
         this.#streams.delete(oldest);
         break;
       }
@@ -151,43 +157,51 @@ export class ReadAhead {
     return stream;
   }
 
-  #held(stream: Stream, index: number, now: number): Block | undefined {
-    const block = stream.blocks.get(index);
+  // A whole number of requests, so that none lies across two blocks, in the bytes the reader is about to read; 0 where
+  // that is no more than it asks for by itself.
+  #blockLength(size: number, reach: number): number {
+    const { blockSize } = this.#options;
+    const length = Math.floor(Math.min(blockSize, reach / 2) / size) * size;
+    if (length >= LEAST_BLOCK_SIZE) return length;
+    return reach >= 2 * LEAST_BLOCK_SIZE ? Math.ceil(LEAST_BLOCK_SIZE / size) * size : 0;
+  }
+
+  #held(stream: Stream, offset: number, now: number): Block | undefined {
+    const block = stream.at(offset);
     if (block === undefined || block.expiresAt > now) return block;
     this.#drop(block);
     return undefined;
   }
 
   // What is asked for now may drive out the oldest block, what may be asked for may not.
-  #demand(stream: Stream, request: ReadRequest, index: number, now: number): void {
-    if (this.#held(stream, index, now) !== undefined) return;
-    const { blockSize, ceiling } = this.#options;
+  #demand(stream: Stream, request: ReadRequest, offset: number, length: number, now: number): Block {
     for (const oldest of this.#blocks) {
-      if (this.#bytes + blockSize <= ceiling) break;
+      if (this.#bytes + length <= this.#options.ceiling) break;
       this.#drop(oldest);
     }
-    this.#load(stream, request, index, now);
+    return this.#load(stream, request, offset, length, now);
   }
 
-  #prefetch(stream: Stream, request: ReadRequest, first: number, end: number, now: number): void {
-    const { blockSize, ceiling } = this.#options;
-    for (let index = first; index * blockSize < end; index++) {
-      if (this.#held(stream, index, now) !== undefined) continue;
-      if (this.#bytes + blockSize > ceiling) return;
-      this.#load(stream, request, index, now);
+  #prefetch(stream: Stream, request: ReadRequest, from: number, to: number, length: number, now: number): void {
+    const end = Math.min(stream.needleSize, to);
+    for (let offset = from; offset < end;) {
+      const block = this.#held(stream, offset, now);
+      if (block === undefined && this.#bytes + length > this.#options.ceiling) return;
+      offset = (block ?? this.#load(stream, request, offset, length, now)).end;
     }
   }
 
-  #load(stream: Stream, request: ReadRequest, index: number, now: number): void {
-    const { blockSize, lifetime } = this.#options;
-    const offset = index * blockSize;
-    const size = Math.min(blockSize, stream.needleSize - offset);
-    const block = new Block(stream, index, size, now + lifetime);
-    stream.blocks.set(index, block);
+  #load(stream: Stream, request: ReadRequest, offset: number, length: number, now: number): Block {
+    const { lifetime } = this.#options;
+    let end = Math.min(offset + length, stream.needleSize);
+    for (const other of stream.blocks) if (other.offset > offset) end = Math.min(end, other.offset); // no byte twice
+    const block = new Block(stream, offset, end, now + lifetime);
+    stream.blocks.push(block);
     this.#blocks.add(block);
-    this.#bytes += size;
+    this.#bytes += end - offset;
     this.#sweeper ??= setTimeout(() => this.#sweep(), lifetime);
-    block.loading = this.#fill(block, { ...request, offset, size });
+    block.loading = this.#fill(block, { ...request, offset, size: end - offset });
+    return block;
   }
 
   async #fill(block: Block, request: ReadRequest): Promise<void> {
@@ -195,10 +209,10 @@ export class ReadAhead {
     try {
       const fetched = await this.#fetch(request);
       block.fetched = fetched;
-      for (const other of block.stream.blocks.values()) {
-        if (other.fetched !== undefined && other.fetched.checksum !== fetched.checksum) this.#drop(other);
-      }
+      block.stream.needleSize = fetched.needleSize;
+      this.#dropOthers(block.stream, fetched.checksum);
     } catch {
+      block.stream.needleSize = 0; // no further blocks until a range fetched by itself shows that it can be read
       this.#drop(block); // whoever waits for it fetches by itself, and meets the error
     } finally {
       block.loading = undefined;
@@ -215,7 +229,7 @@ export class ReadAhead {
         return undefined;
       }
       this.hits++;
-      const at = request.offset - block.index * this.#options.blockSize;
+      const at = request.offset - block.offset;
       let held = true;
       return {
         bytes: fetched.buffer.bytes.subarray(at, at + request.size),
@@ -229,31 +243,17 @@ export class ReadAhead {
     return block.loading === undefined ? lend() : block.loading.then(lend);
   }
 
-  // A range across two blocks is copied together.
-  async #join(head: Block, tail: Block, request: ReadRequest): Promise<Lent | undefined> {
-    head.users++;
-    tail.users++;
-    try {
-      await Promise.all([head.loading, tail.loading]);
-      if (head.fetched === undefined || tail.fetched === undefined) return undefined;
-      if (head.fetched.checksum !== tail.fetched.checksum) return undefined;
-      const { blockSize } = this.#options;
-      const bytes = new Uint8Array(request.size);
-      const cut = tail.index * blockSize - request.offset;
-      bytes.set(head.fetched.buffer.bytes.subarray(blockSize - cut, blockSize));
-      bytes.set(tail.fetched.buffer.bytes.subarray(0, request.size - cut), cut);
-      this.hits++;
-      return { bytes, fetched: head.fetched, release: () => {} };
-    } finally {
-      head.release();
-      tail.release();
+  // Blocks of a needle that was replaced under its id go.
+  #dropOthers(stream: Stream, checksum: number): void {
+    for (const block of [...stream.blocks]) {
+      if (block.fetched !== undefined && block.fetched.checksum !== checksum) this.#drop(block);
     }
   }
 
   #drop(block: Block): void {
     if (!this.#blocks.delete(block)) return;
-    this.#bytes -= block.size;
-    if (block.stream.blocks.get(block.index) === block) block.stream.blocks.delete(block.index);
+    this.#bytes -= block.end - block.offset;
+    block.stream.blocks.splice(block.stream.blocks.indexOf(block), 1);
     block.release();
   }
 
