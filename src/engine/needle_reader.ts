@@ -6,7 +6,7 @@
 import { reasonOf } from "../rdma/errors.ts";
 import { Counters } from "../rdma/statistics.ts";
 import type { EngineClient, Fetched } from "./client.ts";
-import { DEFAULT_READ_AHEAD, ReadAhead, type ReadAheadOptions } from "./read_ahead.ts";
+import { DEFAULT_READ_AHEAD, type Lent, ReadAhead, type ReadAheadOptions } from "./read_ahead.ts";
 import {
   type NeedleReader,
   type ReaderHealth,
@@ -15,6 +15,7 @@ import {
   type ReadRequest,
   type ReadResult,
 } from "./reader.ts";
+import { unlessAborted } from "./waiting.ts";
 
 /** Volumes whose engine is remembered, at most. */
 const MAX_PLACES = 65_536;
@@ -36,6 +37,8 @@ export class EngineReader implements NeedleReader {
   #bytes = 0;
   #inFlight = 0;
   #idle: (() => void) | undefined;
+  #hits = 0;
+  #closed: Promise<void> | undefined;
 
   /** Reads through `engines`, which become the reader's to close. */
   constructor(engines: readonly EngineClient[], options: EngineReaderOptions = {}) {
@@ -53,12 +56,14 @@ export class EngineReader implements NeedleReader {
     this.#requests++;
     this.#inFlight++;
     try {
+      if (this.#closed !== undefined) throw new ReadError("unavailable", "the reader is closed");
       const ahead = this.#readAhead.read(request, performance.now());
-      const lent = ahead instanceof Promise ? await ahead : ahead;
+      const lent = ahead instanceof Promise ? await whenLoaded(ahead, signal) : ahead;
       const result = lent === undefined
         ? await this.#readThrough(request, signal)
         : resultOf(lent.bytes, lent.fetched, () => lent.release());
       this.#reads++;
+      if (lent !== undefined) this.#hits++;
       this.#bytes += request.size;
       return result;
     } catch (error) {
@@ -89,7 +94,7 @@ export class EngineReader implements NeedleReader {
       requests: this.#requests,
       reads: this.#reads,
       rdmaReads: this.#reads, // an engine has no other way to hand bytes over
-      readAheadHits: this.#readAhead.hits,
+      readAheadHits: this.#hits,
       bytes: this.#bytes,
       errors: this.#errors.toJSON(),
       connections,
@@ -99,7 +104,11 @@ export class EngineReader implements NeedleReader {
   }
 
   /** See {@linkcode NeedleReader.close}. */
-  async close(grace = 1_000): Promise<void> {
+  close(grace = 1_000): Promise<void> {
+    return this.#closed ??= this.#close(grace);
+  }
+
+  async #close(grace: number): Promise<void> {
     if (this.#inFlight > 0) {
       const timer = setTimeout(() => this.#idle?.(), grace);
       await new Promise<void>((resolve) => this.#idle = resolve);
@@ -128,7 +137,8 @@ export class EngineReader implements NeedleReader {
         this.#remember(request.volume, engine);
         return fetched;
       } catch (error) {
-        if (!(error instanceof ReadError)) throw signal?.aborted ? error : new ReadError("internal", reasonOf(error));
+        if (signal?.aborted) throw error;
+        if (!(error instanceof ReadError)) throw new ReadError("internal", reasonOf(error));
         // "Not there" counts only where every engine could be asked; any other answer is about the needle itself.
         if (error.code !== "not-found" && error.code !== "unavailable" && error.code !== "busy") throw error;
         if (worst === undefined || worst.code === "not-found") worst = error;
@@ -147,6 +157,18 @@ export class EngineReader implements NeedleReader {
     if (this.#places.get(volume) === engine) return;
     if (this.#places.size >= MAX_PLACES) this.#places.clear();
     this.#places.set(volume, engine);
+  }
+}
+
+async function whenLoaded(
+  ahead: Promise<Lent | undefined>,
+  signal: AbortSignal | undefined,
+): Promise<Lent | undefined> {
+  try {
+    return await unlessAborted(ahead, signal);
+  } catch (error) {
+    ahead.then((lent) => lent?.release());
+    throw error;
   }
 }
 

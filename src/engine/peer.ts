@@ -17,6 +17,8 @@ import type { Range, Transfers } from "./transfers.ts";
  * they are still in the processor's cache when they are sent. One range may always be under way, whatever its size.
  */
 const TRANSFER_WINDOW = 2 << 20;
+/** Ranges likewise, per connection: fewer than SMB Direct takes transfers. */
+const TRANSFERS_AT_ONCE = 512;
 
 /** What the peers of an engine share. */
 export interface PeerContext {
@@ -143,6 +145,10 @@ export class EnginePeer {
     if (request.remote_addr + request.size > 1n << 64n) {
       throw new Refusal("InvalidRequest", `remote_addr ${request.remote_addr} leaves the address space`);
     }
+    // Sessions whose time is over make room for others while their ranges still wait here for a peer that takes none.
+    if (this.#jobs.length >= sessions.ceiling) {
+      throw new Refusal("TooManySessions", `${sessions.ceiling} ranges wait for this reader to take them`);
+    }
     const session = sessions.start(this, Number(request.timeout_secs) * 1_000, now);
     if (session === undefined) {
       throw new Refusal("TooManySessions", `${sessions.ceiling} sessions are under way; complete some first`);
@@ -163,7 +169,7 @@ export class EnginePeer {
 
   // Ranges are read when there is room for them to leave, not when they are asked for.
   #pump(): void {
-    while (this.#jobs.length > 0 && this.#underWay < TRANSFER_WINDOW) {
+    while (this.#jobs.length > 0 && this.#underWay < TRANSFER_WINDOW && this.#unanswered < TRANSFERS_AT_ONCE) {
       const job = this.#jobs.shift() as Job;
       const size = Number(job.request.size);
       this.#underWay += size;
@@ -179,10 +185,9 @@ export class EnginePeer {
 
   async #transfer(job: Job): Promise<void> {
     const { sessions, transfers } = this.#context;
-    if (job.session.expiresAt <= Date.now()) {
-      throw new Refusal("SessionExpired", "its time was over before its turn came");
-    }
-    const range = await transfers.read(job.request, this.#over.signal);
+    const patience = job.session.expiresAt - Date.now();
+    if (patience <= 0) throw new Refusal("SessionExpired", "its time was over before its turn came");
+    const range = await transfers.read(job.request, patience, this.#over.signal);
     using buffer = range.buffer;
     if (this.#over.signal.aborted) return;
     job.session.checksum = range.checksum;
@@ -212,7 +217,9 @@ export class EnginePeer {
     const { region, length } = range.buffer;
     const { remote_addr: remoteAddress, remote_key: remoteKey } = request;
     const work = { opcode: Opcode.WRITE, region, offset: 0, length, remoteAddress, remoteKey };
-    return new Promise((resolve) => this.#connection.postRdma(work, resolve));
+    const { promise, resolve } = Promise.withResolvers<Status>();
+    this.#connection.postRdma(work, resolve); // what this throws must keep the answer from being sent
+    return promise;
   }
 
   #abandon(job: Job, error: unknown): void {

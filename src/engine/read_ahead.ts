@@ -83,8 +83,6 @@ class Block {
 
 /** The read-ahead of one reader of needles. */
 export class ReadAhead {
-  /** Requests answered from blocks. */
-  hits = 0;
   readonly #fetch: Fetch;
   readonly #options: ReadAheadOptions;
   readonly #streams = new Map<string, Stream>(); // least recently used first
@@ -228,7 +226,6 @@ export class ReadAhead {
         block.release();
         return undefined;
       }
-      this.hits++;
       const at = request.offset - block.offset;
       let held = true;
       return {

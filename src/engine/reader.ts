@@ -140,6 +140,6 @@ export interface NeedleReader extends AsyncDisposable {
   health(): ReaderHealth;
   /** What it has done so far. */
   statistics(): ReaderStatistics;
-  /** Lets reads in flight finish, at most `grace` milliseconds, and closes. */
+  /** Takes no further reads, lets those in flight finish, at most `grace` milliseconds, and closes. */
   close(grace?: number): Promise<void>;
 }

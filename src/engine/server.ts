@@ -46,7 +46,7 @@ export interface EngineServerStatistics {
   readonly started: number;
   /** Sessions whose reader never completed them. */
   readonly expired: number;
-  /** Ranges placed by RDMA Write. */
+  /** Ranges whose RDMA Write completed: placed, or over iWARP handed to TCP behind all that was before. */
   readonly transfers: number;
   /** Bytes of those. */
   readonly bytes: number;
@@ -74,6 +74,7 @@ export class EngineServer implements AsyncDisposable {
   readonly #serving: Promise<void>;
   readonly #stopping = new AbortController();
   #accepted = 0;
+  #closed: Promise<void> | undefined;
 
   private constructor(domain: ProtectionDomain, listener: Listener, store: Store, options: EngineServerOptions) {
     this.#domain = domain;
@@ -138,13 +139,17 @@ export class EngineServer implements AsyncDisposable {
   }
 
   /** Stops listening, lets transfers under way leave within `grace` milliseconds, and closes every connection. */
-  async close(grace = 1_000): Promise<void> {
+  close(grace = 1_000): Promise<void> {
+    return this.#closed ??= this.#close(grace);
+  }
+
+  async #close(grace: number): Promise<void> {
     this.#stopping.abort();
     clearInterval(this.#sweeper);
     await this.#listener.close();
     await this.#serving;
+    await Promise.all(this.#setUps); // one of them may have become a peer
     await Promise.all([...this.#peers].map((peer) => peer.close(grace)));
-    await Promise.all(this.#setUps);
     this.#pool[Symbol.dispose]();
   }
 

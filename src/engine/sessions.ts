@@ -27,7 +27,7 @@ const MAX_REMEMBERED = 1_024;
 /** The sessions of one engine, with a ceiling. */
 export class Sessions {
   readonly #active = new Map<string, Session>();
-  readonly #expired = new Set<string>();
+  readonly #expired = new Map<string, object>(); // and whose they were
   #started = 0;
   #expirations = 0;
 
@@ -76,11 +76,11 @@ export class Sessions {
   /** Ends one that its owner completes. */
   complete(owner: object, id: string, now: number): Session | SessionFault {
     const session = this.#active.get(id);
-    if (session === undefined) return this.#expired.has(id) ? "SessionExpired" : "SessionNotFound";
+    if (session === undefined) return this.#expired.get(id) === owner ? "SessionExpired" : "SessionNotFound";
     if (session.owner !== owner) return "SessionNotFound"; // another reader's ids are nobody's business
     this.#active.delete(id);
     if (session.expiresAt > now) return session;
-    this.#remember(id);
+    this.#remember(session);
     return "SessionExpired";
   }
 
@@ -95,7 +95,7 @@ export class Sessions {
     for (const session of this.#active.values()) {
       if (session.expiresAt > now) continue;
       this.#active.delete(session.id);
-      this.#remember(session.id);
+      this.#remember(session);
       count++;
     }
     return count;
@@ -104,13 +104,14 @@ export class Sessions {
   /** Ends all of an owner's: its connection is over. */
   drop(owner: object): void {
     for (const session of this.#active.values()) if (session.owner === owner) this.#active.delete(session.id);
+    for (const [id, whose] of this.#expired) if (whose === owner) this.#expired.delete(id);
   }
 
-  #remember(id: string): void {
+  #remember({ id, owner }: Session): void {
     this.#expirations++;
-    this.#expired.add(id);
+    this.#expired.set(id, owner);
     if (this.#expired.size <= MAX_REMEMBERED) return;
-    for (const oldest of this.#expired) {
+    for (const oldest of this.#expired.keys()) {
       this.#expired.delete(oldest);
       break;
     }

@@ -8,6 +8,7 @@ import { NeedleError } from "../seaweed/needle_error.ts";
 import type { Store } from "../seaweed/store.ts";
 import type { MessageData } from "./messages.ts";
 import { Refusal } from "./refusal.ts";
+import { lendWithin, pause } from "./waiting.ts";
 
 /** Pauses, in milliseconds, before a needle of a volume that is being changed is opened again. */
 const CHANGING_PAUSES = [1, 5, 20, 50, 100, 200];
@@ -26,7 +27,7 @@ export interface Range {
 
 /** Reads ranges for all peers of an engine. */
 export class Transfers {
-  /** Ranges placed. */
+  /** Ranges whose RDMA Write completed: placed, or over iWARP handed to TCP behind all that was before. */
   count = 0;
   /** Bytes of those. */
   bytes = 0;
@@ -41,20 +42,20 @@ export class Transfers {
 
   /**
    * Reads what a StartRead asks for. A volume that is just being changed is tried again a few times; a buffer is waited
-   * for while `signal` allows. Throws Refusal and NeedleError.
+   * for at most `patience` milliseconds, and not beyond `signal`. Throws Refusal and NeedleError.
    */
-  async read(request: MessageData<"StartRead">, signal: AbortSignal): Promise<Range> {
+  async read(request: MessageData<"StartRead">, patience: number, signal: AbortSignal): Promise<Range> {
     const size = Number(request.size);
-    const buffer = this.#pool.acquire(size) ?? await this.#pool.acquireWhenFree(size, signal);
+    const buffer = this.#pool.acquire(size) ?? await lendWithin(this.#pool, size, patience, signal);
     if (buffer === undefined) throw new Refusal("ResourceExhausted", "no registered buffer came free in time");
     try {
       for (let attempt = 0;; attempt++) {
         try {
           return this.#readInto(request, buffer);
         } catch (error) {
-          const pause = CHANGING_PAUSES[attempt];
-          if (!(error instanceof NeedleError) || error.code !== "changing" || pause === undefined) throw error;
-          await new Promise((resolve) => setTimeout(resolve, pause));
+          const wait = CHANGING_PAUSES[attempt];
+          if (!(error instanceof NeedleError) || error.code !== "changing" || wait === undefined) throw error;
+          await pause(wait, signal);
           if (signal.aborted) throw error;
         }
       }
