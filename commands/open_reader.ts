@@ -4,9 +4,9 @@
  * @module
  */
 import type { Log, Sample } from "../routes/app.ts";
-import { EngineClient, EngineReader, EngineServer, type NeedleReader } from "../src/engine/mod.ts";
+import { EngineClient, EngineReader, EngineServer, FallbackReader, type NeedleReader } from "../src/engine/mod.ts";
 import { ConfigError, type ProtectionDomain, type RdmaAddress, reasonOf } from "../src/rdma/mod.ts";
-import { Store, writeSampleVolume } from "../src/seaweed/mod.ts";
+import { MasterClient, Store, VolumeServerReader, writeSampleVolume } from "../src/seaweed/mod.ts";
 import { engineLog, openDomain } from "./providers.ts";
 import type { ServeOptions } from "./serve.ts";
 
@@ -50,11 +50,29 @@ export async function openReader(options: ServeOptions, version: string, log: Lo
       }),
     );
   }
-  const reader = new EngineReader(engines, { readAhead: { ahead: options.readAhead } });
+  const engineReader = new EngineReader(engines, { readAhead: { ahead: options.readAhead } });
+  const reader = options.masters.length === 0 ? engineReader : await withFallback(engineReader, options);
   opening.use(reader);
-  await reader.settled(); // a ready line means ready, where an engine is there at all
+  await engineReader.settled(); // a ready line means ready, where an engine is there at all
   const moved = opening.move();
   return { reader, samples, [Symbol.asyncDispose]: () => moved.disposeAsync() };
+}
+
+async function withFallback(reader: NeedleReader, options: ServeOptions): Promise<NeedleReader> {
+  const { masters, readKeyFile, timeout } = options;
+  const readKey = readKeyFile === undefined ? undefined : await readKeyOf(readKeyFile);
+  const master = new MasterClient(masters.map((each) => each.includes("://") ? each : `http://${each}`));
+  return new FallbackReader(reader, new VolumeServerReader(master, readKey === undefined ? {} : { readKey }), timeout);
+}
+
+async function readKeyOf(path: string): Promise<string> {
+  try {
+    const key = (await Deno.readTextFile(path)).trim();
+    if (key !== "") return key;
+  } catch (error) {
+    throw new ConfigError(`--read-key-file ${path}: ${reasonOf(error)}`);
+  }
+  throw new ConfigError(`--read-key-file ${path}: it is empty`);
 }
 
 async function openOwnEngine(

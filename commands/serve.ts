@@ -28,6 +28,10 @@ export interface ServeOptions {
   readonly indexDirectory: string | undefined;
   /** Engines elsewhere. With none, and no directory, a sample volume is served. */
   readonly engines: readonly EngineAddress[];
+  /** Masters to find volume servers through, for `/v1` reads that no engine answers; `host:port` or a URL. */
+  readonly masters: readonly string[];
+  /** File that holds SeaweedFS's `jwt.signing.read.key`. */
+  readonly readKeyFile: string | undefined;
   /** What moves the bytes. */
   readonly provider: ProviderName;
   /** CRCs of iWARP's frames. */
@@ -51,6 +55,8 @@ export function serveOptions(given: Arguments): ServeOptions {
     directories: given.values("dir"),
     indexDirectory: given.value("index-dir"),
     engines: given.values("engine").map((text) => parseEngineAddress("engine", text)),
+    masters: given.values("master"),
+    readKeyFile: given.value("read-key-file"),
     provider: parseChoice("provider", given.value("provider") ?? "auto", PROVIDERS),
     crc: parseChoice("crc", given.value("crc") ?? "auto", CRC_MODES),
     readAhead: parseNumber("read-ahead", given.value("read-ahead") ?? "2097152", 0, 1 << 30),
@@ -75,6 +81,13 @@ export const serveCommand: Command = {
     "dir": { type: "string", value: "DIR", multiple: true, help: "serve this SeaweedFS volume directory; repeatable" },
     "index-dir": { type: "string", value: "DIR", help: "where the .idx files are (beside the .dat files)" },
     "engine": { type: "string", value: "ADDRESS", multiple: true, help: "read through this engine; repeatable" },
+    "master": {
+      type: "string",
+      value: "HOST:PORT",
+      multiple: true,
+      help: "for /v1 reads that no engine answers: find a volume server through this master; repeatable",
+    },
+    "read-key-file": { type: "string", value: "FILE", help: "SeaweedFS's jwt.signing.read.key, for those reads" },
     "provider": { type: "string", value: "NAME", help: "what moves the bytes: auto, verbs or iwarp (auto)" },
     "crc": { type: "string", value: "MODE", help: "CRCs of iWARP frames: auto, on or off (auto)" },
     "read-ahead": { type: "string", value: "BYTES", help: "read ahead of sequential readers; 0: off (2097152)" },

@@ -12,7 +12,7 @@ import { type Promised, streamRange } from "../stream.ts";
 import { parseRange } from "./range.ts";
 
 /** The needle of a file id. */
-type Needle = Pick<ReadRequest, "volume" | "key" | "cookie">;
+type Needle = Pick<ReadRequest, "volume" | "key" | "cookie" | "fallback">;
 
 /** What the first read of a needle told. */
 interface Opening extends Promised {
@@ -25,7 +25,7 @@ export function needleRoutes(service: Service): Hono {
   const app = new Hono();
   app.get("/:file_id", async (c) => {
     const { raw } = c.req;
-    const needle = checkFileId(c.req.param("file_id"));
+    const needle = { ...checkFileId(c.req.param("file_id")), fallback: true };
     const opening = await open(service, needle, raw.signal);
     const range = parseRange(raw.headers.get("range"), opening.needleSize);
     const headers: Record<string, string> = {

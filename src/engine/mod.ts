@@ -4,6 +4,7 @@
  * @module
  */
 export * from "./client.ts";
+export * from "./fallback_reader.ts";
 export * from "./needle_reader.ts";
 export { ENGINE_PORT, type EngineLog } from "./protocol.ts";
 export * from "./read_ahead.ts";

@@ -18,6 +18,8 @@ export interface ReadRequest {
   offset: number;
   /** Bytes, at least 1. */
   size: number;
+  /** Whether they may come from a volume server by HTTP where no engine gives them. Default false. */
+  fallback?: boolean;
 }
 
 /** Bytes read, held until {@linkcode release}. */

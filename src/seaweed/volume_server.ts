@@ -32,6 +32,8 @@ export interface NeedleRange {
   readonly bytes: Uint8Array<ArrayBuffer>;
   /** Size of the needle's data, uncompressed. */
   readonly needleSize: number;
+  /** CRC-32C of the needle's data as stored, which is its ETag; 0 where the server does not tell. */
+  readonly checksum: number;
   /** The server they came from, `host:port`. */
   readonly server: string;
 }
@@ -110,8 +112,14 @@ export class VolumeServerReader {
       headers.authorization = `Bearer ${mintReadToken(this.#readKey, fileId, Date.now())}`;
     }
     const answer = await httpGet(url, headers, size, signal);
-    return { bytes: answer.body, needleSize: needleSizeOf(answer, url, offset, size), server };
+    const needleSize = needleSizeOf(answer, url, offset, size);
+    return { bytes: answer.body, needleSize, checksum: checksumOf(answer.headers), server };
   }
+}
+
+function checksumOf(headers: Headers): number {
+  const etag = /^"([0-9a-f]{8})"$/.exec(headers.get("etag") ?? "");
+  return etag === null ? 0 : parseInt(etag[1] as string, 16);
 }
 
 /** Checks that the answer is the range asked for, and returns the size of the whole. */
