@@ -5,6 +5,7 @@
  */
 import { Opcode, Status } from "../rdma/completion.ts";
 import { reasonOf, WireError } from "../rdma/errors.ts";
+import type { PooledBuffer } from "../rdma/pool.ts";
 import type { SmbDirectConnection } from "../smbdirect/mod.ts";
 import { decodeMessage, encodeMessage, type Message, type MessageData, type MessageType } from "./messages.ts";
 import { toNanoseconds } from "./protocol.ts";
@@ -185,40 +186,51 @@ export class EnginePeer {
 
   async #transfer(job: Job): Promise<void> {
     const { sessions, transfers } = this.#context;
-    const patience = job.session.expiresAt - Date.now();
+    const { request, session } = job;
+    const patience = session.expiresAt - Date.now();
     if (patience <= 0) throw new Refusal("SessionExpired", "its time was over before its turn came");
-    const range = await transfers.read(job.request, patience, this.#over.signal);
-    using buffer = range.buffer;
-    if (this.#over.signal.aborted) return;
-    job.session.checksum = range.checksum;
-    job.session.bytes = buffer.length;
-    const written = this.#write(job.request, range);
-    // Behind the Write on the same connection: where this arrives, the bytes are in place.
-    this.#send("StartReadResponse", {
-      session_id: job.session.id,
-      local_addr: 0n,
-      local_key: 0,
-      transfer_size: BigInt(buffer.length),
-      expected_crc: range.checksum,
-      expires_at_ns: toNanoseconds(job.session.expiresAt),
-      needle_size: BigInt(range.needleSize),
-      checksum_covers_range: range.coversRange,
-    }, job.id);
-    const status = await written;
-    if (status !== Status.SUCCESS) {
-      sessions.cancel(job.session.id);
-      return;
+    using buffer = await transfers.lend(Number(request.size), patience, this.#over.signal);
+    const writes: Promise<Status>[] = [];
+    try {
+      const range = await transfers.read(request, buffer, this.#over.signal, (at, length) => {
+        writes.push(this.#write(request, buffer, at, length));
+      });
+      if (this.#over.signal.aborted) return;
+      session.checksum = range.checksum;
+      session.bytes = buffer.length;
+      this.#announce(job, range, buffer.length);
+    } finally {
+      // Until then the buffer is not free, whatever became of the range.
+      const placed = (await Promise.all(writes)).every((status) => status === Status.SUCCESS);
+      if (!placed) sessions.cancel(session.id);
+      else if (session.bytes > 0) {
+        transfers.count++;
+        transfers.bytes += session.bytes;
+      }
     }
-    transfers.count++;
-    transfers.bytes += buffer.length;
   }
 
-  #write(request: MessageData<"StartRead">, range: Range): Promise<Status> {
-    const { region, length } = range.buffer;
-    const { remote_addr: remoteAddress, remote_key: remoteKey } = request;
-    const work = { opcode: Opcode.WRITE, region, offset: 0, length, remoteAddress, remoteKey };
+  // Behind the Writes on the same connection: where this arrives, the bytes are in place.
+  #announce({ id, session }: Job, range: Range, size: number): void {
+    this.#send("StartReadResponse", {
+      session_id: session.id,
+      local_addr: 0n,
+      local_key: 0,
+      transfer_size: BigInt(size),
+      expected_crc: range.checksum,
+      expires_at_ns: toNanoseconds(session.expiresAt),
+      needle_size: BigInt(range.needleSize),
+      checksum_covers_range: range.coversRange,
+    }, id);
+  }
+
+  #write(request: MessageData<"StartRead">, buffer: PooledBuffer, at: number, length: number): Promise<Status> {
+    const { region } = buffer;
+    const remoteAddress = request.remote_addr + BigInt(at);
     const { promise, resolve } = Promise.withResolvers<Status>();
-    this.#connection.postRdma(work, resolve); // what this throws must keep the answer from being sent
+    const { remote_key: remoteKey } = request;
+    // What this throws must keep the answer from being sent.
+    this.#connection.postRdma({ opcode: Opcode.WRITE, region, offset: at, length, remoteAddress, remoteKey }, resolve);
     return promise;
   }
 

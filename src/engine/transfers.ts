@@ -13,10 +13,14 @@ import { lendWithin, pause } from "./waiting.ts";
 /** Pauses, in milliseconds, before a needle of a volume that is being changed is opened again. */
 const CHANGING_PAUSES = [1, 5, 20, 50, 100, 200];
 
-/** A range read into a lent buffer, and what the reader is told about it. */
+/**
+ * Bytes read from a file before they are sent on: the first of a long range are on their way while the rest is read, and
+ * are still in the processor's cache when they leave.
+ */
+const PIECE_SIZE = 256 * 1024;
+
+/** What a reader is told about the range it got. */
 export interface Range {
-  /** The bytes; the caller gives it back. */
-  readonly buffer: PooledBuffer;
   /** Bytes of the whole needle, uncompressed. */
   readonly needleSize: number;
   /** CRC-32C of its data as stored. */
@@ -24,6 +28,9 @@ export interface Range {
   /** Whether that is the CRC of the range's bytes. */
   readonly coversRange: boolean;
 }
+
+/** Sends `length` bytes at `at` of the buffer to the reader. */
+export type Place = (at: number, length: number) => void;
 
 /** Reads ranges for all peers of an engine. */
 export class Transfers {
@@ -40,44 +47,57 @@ export class Transfers {
     this.#pool = pool;
   }
 
-  /**
-   * Reads what a StartRead asks for. A volume that is just being changed is tried again a few times; a buffer is waited
-   * for at most `patience` milliseconds, and not beyond `signal`. Throws Refusal and NeedleError.
-   */
-  async read(request: MessageData<"StartRead">, patience: number, signal: AbortSignal): Promise<Range> {
-    const size = Number(request.size);
+  /** Lends a buffer, waiting at most `patience` milliseconds and not beyond `signal`. Throws Refusal. */
+  async lend(size: number, patience: number, signal: AbortSignal): Promise<PooledBuffer> {
     const buffer = this.#pool.acquire(size) ?? await lendWithin(this.#pool, size, patience, signal);
     if (buffer === undefined) throw new Refusal("ResourceExhausted", "no registered buffer came free in time");
-    try {
-      for (let attempt = 0;; attempt++) {
-        try {
-          return this.#readInto(request, buffer);
-        } catch (error) {
-          const wait = CHANGING_PAUSES[attempt];
-          if (!(error instanceof NeedleError) || error.code !== "changing" || wait === undefined) throw error;
-          await pause(wait, signal);
-          if (signal.aborted) throw error;
-        }
+    return buffer;
+  }
+
+  /**
+   * Reads what a StartRead asks for into `buffer`, which is as long as that, and has each piece placed as it is there. A
+   * volume that is just being changed is tried again a few times, from the first piece on. Throws Refusal and NeedleError;
+   * what was placed before means nothing then.
+   */
+  async read(
+    request: MessageData<"StartRead">,
+    buffer: PooledBuffer,
+    signal: AbortSignal,
+    place: Place,
+  ): Promise<Range> {
+    for (let attempt = 0;; attempt++) {
+      try {
+        return await this.#readInto(request, buffer, place);
+      } catch (error) {
+        const wait = CHANGING_PAUSES[attempt];
+        if (!(error instanceof NeedleError) || error.code !== "changing" || wait === undefined) throw error;
+        await pause(wait, signal);
+        if (signal.aborted) throw error;
       }
-    } catch (error) {
-      buffer[Symbol.dispose]();
-      throw error;
     }
   }
 
-  #readInto(request: MessageData<"StartRead">, buffer: PooledBuffer): Range {
+  async #readInto(request: MessageData<"StartRead">, buffer: PooledBuffer, place: Place): Promise<Range> {
     const { volume_id: volume, needle_id: key, cookie } = request;
     const needle = this.#store.open({ volume, key, cookie }, Date.now());
+    const { length } = buffer;
     if (request.offset + request.size > BigInt(needle.dataSize)) {
       const asked = `bytes ${request.offset} to ${request.offset + request.size}`;
       throw new Refusal("RangeNotSatisfiable", `${asked} of a needle that has ${needle.dataSize}`);
     }
-    needle.read(Number(request.offset), buffer.bytes);
+    const offset = Number(request.offset);
+    // A whole needle is read in one piece, for its checksum; a compressed one is in memory by now.
+    const step = needle.compressed || length === needle.dataSize ? length : Math.min(length, PIECE_SIZE);
+    for (let at = 0; at < length; at += step) {
+      const size = Math.min(step, length - at);
+      needle.read(offset + at, buffer.bytes.subarray(at, at + size));
+      place(at, size);
+      if (at + size < length) await Promise.resolve(); // the provider sends when this turn's code is done
+    }
     return {
-      buffer,
       needleSize: needle.dataSize,
       checksum: needle.storedChecksum,
-      coversRange: !needle.compressed && buffer.length === needle.dataSize,
+      coversRange: !needle.compressed && length === needle.dataSize,
     };
   }
 }
