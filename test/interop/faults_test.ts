@@ -13,7 +13,7 @@ const TIMEOUT = 2_000;
 /** When a read counts as hanging: several times that, so that a busy machine does not matter. */
 const PATIENCE = 10 * TIMEOUT;
 /** Connections harmed in each proxy test. */
-const FAULTS = 12;
+const FAULTS = 8;
 
 interface Stage {
   weed: Weed;

@@ -13,9 +13,7 @@ import {
 import { assert, assertEquals, assertRejects, assertThrows } from "../assert.ts";
 import { testWith } from "../capabilities.ts";
 import { noise, utf8 } from "../seaweed/volumes.ts";
-import { eventually, freePorts, Process } from "./process.ts";
 import { Weed } from "./weed.ts";
-import { installWeed } from "./weed_install.ts";
 
 /** Writes needles of several kinds as volume 7; what each must read as, and one that was deleted. */
 function writeVolume(directory: string): { needles: [FileId, Uint8Array][]; deleted: FileId } {
@@ -37,30 +35,17 @@ function writeVolume(directory: string): { needles: [FileId, Uint8Array][]; dele
 }
 
 await testWith(["weed"], "the real volume server serves a volume that Verbena wrote", async () => {
-  const directory = await Deno.makeTempDir({ prefix: "verbena-volume-" });
-  try {
-    const { needles, deleted } = writeVolume(directory);
-    const [master, masterGrpc, volume, volumeGrpc] = freePorts(4);
-    const args = ["server", "-ip=127.0.0.1", `-dir=${directory}`, "-master.telemetry=false"];
-    args.push(`-master.port=${master}`, `-master.port.grpc=${masterGrpc}`, "-volume.preStopSeconds=0");
-    args.push(`-volume.port=${volume}`, `-volume.port.grpc=${volumeGrpc}`);
-    await using _process = new Process(await installWeed(), args, { cwd: directory, name: "weed server" });
-    const get = (id: FileId) => fetch(`http://127.0.0.1:${volume}/${formatFileId(id)}`);
-    await eventually("weed server answers", async () => {
-      const answer = await get(deleted);
-      await answer.body?.cancel();
-      return true;
-    });
-    for (const [id, data] of needles) {
-      const answer = await get(id);
-      assertEquals([answer.status, new Uint8Array(await answer.arrayBuffer())], [200, data], formatFileId(id));
-    }
-    const gone = await get(deleted);
-    await gone.body?.cancel();
-    assertEquals(gone.status, 404);
-  } finally {
-    await Deno.remove(directory, { recursive: true });
+  let written: ReturnType<typeof writeVolume> | undefined;
+  await using weed = await Weed.start({ prepare: (directory) => void (written = writeVolume(directory)) });
+  const { needles, deleted } = written as ReturnType<typeof writeVolume>;
+  const get = (id: FileId) => fetch(`http://${weed.volumeServer}/${formatFileId(id)}`);
+  for (const [id, data] of needles) {
+    const answer = await get(id);
+    assertEquals([answer.status, new Uint8Array(await answer.arrayBuffer())], [200, data], formatFileId(id));
   }
+  const gone = await get(deleted);
+  await gone.body?.cancel();
+  assertEquals(gone.status, 404);
 });
 
 /** A needle through a store, while the volume server goes on: what is being changed is asked for again. */

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { freePorts, Process, type ProcessOptions } from "./process.ts";
+import { Process, type ProcessOptions } from "./process.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
 /** How long a process may take to be ready: the first start type-checks nothing but loads everything. */
@@ -44,25 +44,22 @@ export interface LogLine {
 
 /** What both have: one process, which can be ended, started again at the same port, stopped and continued. */
 class Service implements AsyncDisposable {
+  /** The port of 127.0.0.1 it listens on: the system's choice at the first start, the same again ever after. */
+  port = 0;
   #process: Process | undefined;
 
   /** Nothing runs yet. */
-  constructor(
-    private readonly role: "engine" | "serve",
-    /** The port of 127.0.0.1 it listens on. */ readonly port: number,
-    private readonly args: readonly string[],
-  ) {}
+  constructor(private readonly role: "engine" | "serve", private readonly args: readonly string[]) {}
 
   /** Starts the process; resolves at its ready line. */
   async launch(): Promise<void> {
     const options: ProcessOptions = { cwd: ROOT, name: `verbena ${this.role}` };
-    this.#process = new Process(
-      Deno.execPath(),
-      ["run", "--quiet", `-P=${this.role}`, "main.ts", ...this.args],
-      options,
-    );
+    const listen = ["--listen", `127.0.0.1:${this.port}`];
+    const command = ["run", "--quiet", `-P=${this.role}`, "main.ts", this.role, ...listen, ...this.args];
+    this.#process = new Process(Deno.execPath(), command, options);
     try {
-      await this.#process.line(new RegExp(`^verbena ${this.role} listening on \\S+:${this.port}$`), START);
+      const ready = await this.#process.line(new RegExp(`^verbena ${this.role} listening on \\S+:(\\d+)$`), START);
+      this.port = Number(ready[1]);
     } catch (error) {
       await this.#process.stop("SIGKILL");
       throw error;
@@ -122,12 +119,11 @@ class Service implements AsyncDisposable {
 export class Engine extends Service {
   /** Starts one at a port the system chose. */
   static async start(options: EngineOptions): Promise<Engine> {
-    const port = freePorts(1)[0] as number;
-    const args = ["engine", "--listen", `127.0.0.1:${port}`];
+    const args: string[] = [];
     for (const directory of options.directories) args.push("--dir", directory);
     if (options.indexDirectory !== undefined) args.push("--index-dir", options.indexDirectory);
     if (options.crc !== undefined) args.push("--crc", options.crc);
-    const engine = new Engine("engine", port, args);
+    const engine = new Engine("engine", args);
     await engine.launch();
     return engine;
   }
@@ -142,12 +138,11 @@ export class Engine extends Service {
 export class Serve extends Service {
   /** Starts one at a port the system chose. */
   static async start(options: ServeOptions): Promise<Serve> {
-    const port = freePorts(1)[0] as number;
-    const args = ["serve", "--listen", `127.0.0.1:${port}`, "--engine", options.engine];
+    const args = ["--engine", options.engine];
     if (options.readAhead !== undefined) args.push("--read-ahead", String(options.readAhead));
     if (options.crc !== undefined) args.push("--crc", options.crc);
     if (options.timeout !== undefined) args.push("--timeout", String(options.timeout));
-    const serve = new Serve("serve", port, args);
+    const serve = new Serve("serve", args);
     await serve.launch();
     return serve;
   }

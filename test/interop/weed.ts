@@ -24,6 +24,8 @@ export interface WeedOptions {
   compactionMBps?: number;
   /** Volumes made at a time. Default 2. */
   volumeGrowth?: number;
+  /** Puts volumes into the first folder before SeaweedFS sees it. */
+  prepare?: (directory: string) => void;
 }
 
 /** A part of a file, as the filer tells it. */
@@ -80,6 +82,7 @@ export class Weed implements AsyncDisposable {
     for (const path of [`${folder}/master`, ...directories, ...(indexDirectory ? [indexDirectory] : [])]) {
       await Deno.mkdir(path);
     }
+    options.prepare?.(directories[0] as string);
     const ports = freePorts(6) as [number, number, number, number, number, number];
     const [master, masterGrpc, volume, volumeGrpc, filer, filerGrpc] = ports;
     const args = [
