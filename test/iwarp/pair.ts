@@ -17,20 +17,33 @@ export interface MachineOptions extends Partial<Omit<Agreement, "privateData">> 
   receiveDepth?: number;
   ulpduSize?: number;
   table?: StagTable;
+  /** Buffers to work in, one machine after the other; else it makes its own. */
+  buffers?: Buffers;
+}
+
+/** A machine's buffers. */
+export class Buffers {
+  constructor(
+    /** What comes. */ readonly incoming: Uint8Array<ArrayBuffer> = new Uint8Array(1 << 20),
+    /** What leaves. */ readonly outgoing: Uint8Array<ArrayBuffer> = new Uint8Array(200_000),
+  ) {}
 }
 
 /** A connection with the buffers that an endpoint would keep for it. */
 export class Machine {
   readonly table: StagTable;
   readonly connection: IwarpConnection;
-  readonly #out = new Uint8Array(200_000);
-  readonly #in = new Uint8Array(1 << 20);
+  readonly #out: Uint8Array<ArrayBuffer>;
+  readonly #in: Uint8Array<ArrayBuffer>;
   #from = 0; // what came and is unread lies in between
   #to = 0;
 
   constructor(options: MachineOptions = {}) {
     const { crc = true, ird = 4, ord = 4, readyToReceive = "none" } = options;
     const { responder = false, sendDepth = 64, receiveDepth = 64, ulpduSize = 65_518 } = options;
+    const buffers = options.buffers ?? new Buffers();
+    this.#in = buffers.incoming;
+    this.#out = buffers.outgoing;
     this.table = options.table ?? new StagTable();
     this.connection = new IwarpConnection(
       { responder, sendDepth, receiveDepth, ulpduSize, peer: "10.0.0.9:7" },
