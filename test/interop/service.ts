@@ -30,6 +30,10 @@ export interface ServeOptions {
   crc?: "on" | "off" | "auto";
   /** What a read may take, in milliseconds. */
   timeout?: number;
+  /** The master through which a volume server is found for reads that no engine answers. */
+  master?: string;
+  /** The file that holds the volume server's read key. */
+  readKeyFile?: string;
 }
 
 /** A line of the log. */
@@ -142,6 +146,8 @@ export class Serve extends Service {
     if (options.readAhead !== undefined) args.push("--read-ahead", String(options.readAhead));
     if (options.crc !== undefined) args.push("--crc", options.crc);
     if (options.timeout !== undefined) args.push("--timeout", String(options.timeout));
+    if (options.master !== undefined) args.push("--master", options.master);
+    if (options.readKeyFile !== undefined) args.push("--read-key-file", options.readKeyFile);
     const serve = new Serve("serve", args);
     await serve.launch();
     return serve;

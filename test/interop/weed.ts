@@ -22,6 +22,8 @@ export interface WeedOptions {
   index?: "memory" | "leveldb";
   /** Ceiling of the vacuum's speed, to have time to read while it runs. Default none. */
   compactionMBps?: number;
+  /** `jwt.signing.read.key`: reads of the volume server then need a token. Default none. */
+  readKey?: string;
   /** Volumes made at a time. Default 2. */
   volumeGrowth?: number;
   /** Puts volumes into the first folder before SeaweedFS sees it. */
@@ -107,7 +109,10 @@ export class Weed implements AsyncDisposable {
       ...(indexDirectory ? [`-volume.dir.idx=${indexDirectory}`] : []),
       ...(options.compactionMBps ? [`-volume.compactionMBps=${options.compactionMBps}`] : []),
     ];
-    const env = { WEED_MASTER_VOLUME_GROWTH_COPY_1: String(options.volumeGrowth ?? 2) };
+    const env = {
+      WEED_MASTER_VOLUME_GROWTH_COPY_1: String(options.volumeGrowth ?? 2),
+      ...(options.readKey === undefined ? {} : { WEED_JWT_SIGNING_READ_KEY: options.readKey }),
+    };
     const process = new Process(binary, args, { cwd: folder, env, name: "weed server" });
     const address = (port: number) => `127.0.0.1:${port}`;
     const filerAddress = `${address(filer)}.${filerGrpc}`;
