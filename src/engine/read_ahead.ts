@@ -171,12 +171,9 @@ export class ReadAhead {
     return undefined;
   }
 
-  // What is asked for now may drive out the oldest block, what may be asked for may not.
-  #demand(stream: Stream, request: ReadRequest, offset: number, length: number, now: number): Block {
-    for (const oldest of this.#blocks) {
-      if (this.#bytes + length <= this.#options.ceiling) break;
-      this.#drop(oldest);
-    }
+  // Blocks never drive out others: with more readers than the ceiling has room for, each would be fetched again and again.
+  #demand(stream: Stream, request: ReadRequest, offset: number, length: number, now: number): Block | undefined {
+    if (this.#bytes + length > this.#options.ceiling) return undefined;
     return this.#load(stream, request, offset, length, now);
   }
 
