@@ -4,13 +4,13 @@
  * @module
  */
 import { LOG_LEVELS, type LogLevel } from "../routes/log.ts";
+import { ENGINE_PORT } from "../src/engine/protocol.ts";
 import { ConfigError } from "../src/rdma/errors.ts";
 import type { RdmaAddress } from "../src/rdma/provider.ts";
 import type { Arguments, Command } from "./command.ts";
 import {
   CRC_MODES,
   type CrcMode,
-  ENGINE_PORT,
   parseAddress,
   parseChoice,
   parseNumber,
@@ -26,8 +26,6 @@ export interface EngineOptions {
   readonly indexDirectory: string | undefined;
   /** Where it listens for RDMA connections. */
   readonly listen: RdmaAddress;
-  /** The Unix socket it also listens on. */
-  readonly socket: string | undefined;
   /** What moves the bytes. */
   readonly provider: ProviderName;
   /** CRCs of iWARP's frames. */
@@ -48,7 +46,6 @@ export function engineOptions(given: Arguments): EngineOptions {
     directories,
     indexDirectory: given.value("index-dir"),
     listen: parseAddress("listen", given.value("listen") ?? `[::]:${ENGINE_PORT}`, ENGINE_PORT),
-    socket: given.value("socket"),
     provider: parseChoice("provider", given.value("provider") ?? "auto", PROVIDERS),
     crc: parseChoice("crc", given.value("crc") ?? "auto", CRC_MODES),
     maxSessions: parseNumber("max-sessions", given.value("max-sessions") ?? "1000", 1, 1_000_000),
@@ -60,8 +57,8 @@ export function engineOptions(given: Arguments): EngineOptions {
 /** `verbena engine`. */
 export const engineCommand: Command = {
   name: "engine",
-  summary: "Serves SeaweedFS volume directories, read-only, to verbena serve over RDMA and over a Unix socket.",
-  usage: "--dir DIR… [--listen HOST[:PORT]] [--socket PATH] [FLAG]…",
+  summary: "Serves SeaweedFS volume directories, read-only, to verbena serve over RDMA.",
+  usage: "--dir DIR… [--listen HOST[:PORT]] [FLAG]…",
   role: "engine",
   positionals: { minimum: 0, maximum: 0 },
   flags: {
@@ -72,7 +69,6 @@ export const engineCommand: Command = {
       value: "HOST:PORT",
       help: `where RDMA connections are taken; port 0: any ([::]:${ENGINE_PORT})`,
     },
-    "socket": { type: "string", value: "PATH", help: "a Unix socket to listen on as well (none)" },
     "provider": { type: "string", value: "NAME", help: "what moves the bytes: auto, verbs or iwarp (auto)" },
     "crc": { type: "string", value: "MODE", help: "CRCs of iWARP frames: auto, on or off (auto)" },
     "max-sessions": { type: "string", value: "COUNT", help: "sessions at once (1000)" },

@@ -25,12 +25,7 @@ const OWN_ENGINE: RdmaAddress = { hostname: "127.0.0.1", port: 0 };
 export async function openReader(options: ServeOptions, version: string, log: Log): Promise<OpenReader> {
   await using opening = new AsyncDisposableStack();
   const samples: Sample[] = [];
-  const addresses = options.engines.map((engine) => {
-    if (engine.kind === "rdma") return engine.address;
-    throw new ConfigError(
-      `--engine unix:${engine.path}: reading through a Unix socket is not built yet; use rdma:HOST`,
-    );
-  });
+  const addresses = [...options.engines];
   const directories = [...options.directories];
   if (directories.length === 0 && addresses.length === 0) {
     const directory = await Deno.makeTempDir({ prefix: "verbena-sample-" });

@@ -9,7 +9,6 @@ import type { Arguments, Command } from "./command.ts";
 import {
   CRC_MODES,
   type CrcMode,
-  type EngineAddress,
   parseAddress,
   parseChoice,
   parseEngineAddress,
@@ -27,7 +26,7 @@ export interface ServeOptions {
   /** Where their `.idx` files are, if not beside the `.dat` files. */
   readonly indexDirectory: string | undefined;
   /** Engines elsewhere. With none, and no directory, a sample volume is served. */
-  readonly engines: readonly EngineAddress[];
+  readonly engines: readonly RdmaAddress[];
   /** Masters to find volume servers through, for `/v1` reads that no engine answers; `host:port` or a URL. */
   readonly masters: readonly string[];
   /** File that holds SeaweedFS's `jwt.signing.read.key`. */
@@ -73,7 +72,7 @@ export const serveCommand: Command = {
   summary:
     "Serves SeaweedFS needles, read over RDMA, to weed mount and other HTTP clients. Without --dir and --engine: a\n" +
     "sample volume.",
-  usage: "[--listen HOST:PORT] [--dir DIR]… [--engine rdma:HOST|unix:PATH]… [FLAG]…",
+  usage: "[--listen HOST:PORT] [--dir DIR]… [--engine rdma:HOST]… [FLAG]…",
   role: "serve",
   positionals: { minimum: 0, maximum: 0 },
   flags: {

@@ -3,16 +3,9 @@
  *
  * @module
  */
+import { ENGINE_PORT } from "../src/engine/protocol.ts";
 import { ConfigError } from "../src/rdma/errors.ts";
 import type { RdmaAddress } from "../src/rdma/provider.ts";
-
-/** The port an engine listens on where none is named. */
-export const ENGINE_PORT = 18515;
-
-/** Where an engine is reached. */
-export type EngineAddress =
-  | { /** Over RDMA. */ readonly kind: "rdma"; /** Where. */ readonly address: RdmaAddress }
-  | { /** Over a Unix socket. */ readonly kind: "unix"; /** The socket. */ readonly path: string };
 
 /**
  * Reads `HOST:PORT`, IPv6 in brackets; the port may be left out where `defaultPort` is given. Throws ConfigError that
@@ -29,13 +22,10 @@ export function parseAddress(flag: string, text: string, defaultPort?: number): 
   return { hostname, port };
 }
 
-/** Reads `rdma:HOST[:PORT]` or `unix:PATH`. Throws ConfigError that names the flag. */
-export function parseEngineAddress(flag: string, text: string): EngineAddress {
-  if (text.startsWith("rdma:")) return { kind: "rdma", address: parseAddress(flag, text.slice(5), ENGINE_PORT) };
-  if (text.startsWith("unix:") && text.length > 5) return { kind: "unix", path: text.slice(5) };
-  throw new ConfigError(
-    `--${flag}: got ${JSON.stringify(text)}, want rdma:HOST[:${ENGINE_PORT}] or unix:PATH, as in rdma:10.0.0.1`,
-  );
+/** Reads `rdma:HOST[:PORT]`. Throws ConfigError that names the flag. */
+export function parseEngineAddress(flag: string, text: string): RdmaAddress {
+  if (text.startsWith("rdma:")) return parseAddress(flag, text.slice("rdma:".length), ENGINE_PORT);
+  throw new ConfigError(`--${flag}: got ${JSON.stringify(text)}, want rdma:HOST[:${ENGINE_PORT}], as in rdma:10.0.0.1`);
 }
 
 /** An address as URLs and ready lines write it, `127.0.0.1:8081` or `[::1]:8081`. */

@@ -38,13 +38,10 @@ Deno.test("parseAddress() reads names, IPv4 and bracketed IPv6, and formatAddres
   }
 });
 
-Deno.test("parseEngineAddress() reads rdma: and unix:", () => {
-  assertEquals(parseEngineAddress("engine", "rdma:10.0.0.1"), {
-    kind: "rdma",
-    address: { hostname: "10.0.0.1", port: 18515 },
-  });
-  assertEquals(parseEngineAddress("engine", "unix:/run/verbena.sock"), { kind: "unix", path: "/run/verbena.sock" });
-  for (const text of ["unix:", "rdma:", "10.0.0.1:1", "tcp:1.2.3.4:5"]) {
+Deno.test("parseEngineAddress() reads rdma: and nothing else", () => {
+  assertEquals(parseEngineAddress("engine", "rdma:10.0.0.1"), { hostname: "10.0.0.1", port: 18515 });
+  assertEquals(parseEngineAddress("engine", "rdma:[::1]:7"), { hostname: "::1", port: 7 });
+  for (const text of ["unix:/run/verbena.sock", "rdma:", "10.0.0.1:1", "tcp:1.2.3.4:5"]) {
     assertThrows(() => parseEngineAddress("engine", text), ConfigError, "--engine");
   }
 });
@@ -76,6 +73,8 @@ Deno.test("verbena serve listens on loopback and reads through nothing where no 
     directories: [],
     indexDirectory: undefined,
     engines: [],
+    masters: [],
+    readKeyFile: undefined,
     provider: "auto",
     crc: "auto",
     readAhead: 2097152,
