@@ -7,6 +7,7 @@
  *
  * @module
  */
+import { Process } from "../test/interop/process.ts";
 import { Random } from "../test/interop/random.ts";
 import { Engine, Serve } from "../test/interop/service.ts";
 import { Weed } from "../test/interop/weed.ts";
@@ -16,14 +17,15 @@ import { RawHttp } from "./raw_http.ts";
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
-/** Needles, and bytes of each. */
+/** Needles, bytes of each, and what they are made from. */
 const NEEDLES = 8;
 const NEEDLE_SIZE = 8 * MIB;
+const SEED = 1;
 const SIZES = [4 * KIB, 64 * KIB, MIB] as const;
 const IN_FLIGHT = [1, 32] as const;
 const PATTERNS = ["sequential", "random"] as const;
 /** Rounds of every contender in every case, and milliseconds of each. */
-const ROUNDS = 5;
+const ROUNDS = 4;
 const ROUND_TIME = 500;
 /** Milliseconds before a round is measured: connections, caches and compilers warm up. */
 const WARM_UP = 100;
@@ -52,6 +54,7 @@ interface Case {
   readonly weed: Summary;
   readonly verbena: Summary;
   readonly verbenaNoReadAhead: Summary;
+  readonly bareServe: Summary;
 }
 
 function volumeServer(address: string): Contender {
@@ -65,6 +68,13 @@ function verbena(name: string, address: string): Contender {
   const request = (fileId: string, offset: number, size: number) =>
     `GET /read?file_id=${fileId}&offset=${offset}&size=${size} HTTP/1.1\r\nHost: ${address}\r\n\r\n`;
   return { name, address, status: 200, request };
+}
+
+function bareServe(address: string, needles: readonly Stored[]): Contender {
+  const indices = new Map(needles.map((needle, index) => [needle.fileId, index]));
+  const request = (fileId: string, offset: number, size: number) =>
+    `GET /?${indices.get(fileId)}-${offset}-${size} HTTP/1.1\r\nHost: ${address}\r\n\r\n`;
+  return { name: "bare Deno.serve", address, status: 200, request };
 }
 
 /** Where reader `reader` reads its `count`-th range. */
@@ -133,8 +143,8 @@ async function benchReads(contenders: readonly Contender[], needles: readonly St
             rounds[index]?.push(await round(who, needles, size, inFlight, where));
           }
         }
-        const [weed, ahead, plain] = rounds.map(summarise) as [Summary, Summary, Summary];
-        cases.push({ pattern, size, inFlight, weed, verbena: ahead, verbenaNoReadAhead: plain });
+        const [weed, ahead, plain, bare] = rounds.map(summarise) as [Summary, Summary, Summary, Summary];
+        cases.push({ pattern, size, inFlight, weed, verbena: ahead, verbenaNoReadAhead: plain, bareServe: bare });
       }
     }
   }
@@ -153,14 +163,22 @@ async function writeNeedles(weed: Weed, random: Random): Promise<Stored[]> {
 
 async function reads(): Promise<Case[]> {
   await using weed = await Weed.start({ volumeGrowth: 1 });
-  const needles = await writeNeedles(weed, new Random(1));
+  const needles = await writeNeedles(weed, new Random(SEED));
   await using engine = await Engine.start({ directories: weed.directories });
   await using ahead = await Serve.start({ engine: engine.address });
   await using plain = await Serve.start({ engine: engine.address, readAhead: 0 });
+  const script = new URL("bare_serve.ts", import.meta.url).pathname;
+  const args = ["run", "--quiet", "-P=test", script, `${SEED}`, `${NEEDLES}`, `${NEEDLE_SIZE}`];
+  await using bare = new Process(Deno.execPath(), args, {
+    cwd: new URL("../", import.meta.url).pathname,
+    name: "bare_serve",
+  });
+  const [, port] = await bare.line(/^listening (\d+)$/);
   return await benchReads([
     volumeServer(weed.volumeServer),
     verbena("verbena", ahead.address),
     verbena("verbena, no read-ahead", plain.address),
+    bareServe(`127.0.0.1:${port}`, needles),
   ], needles);
 }
 
@@ -179,8 +197,11 @@ function readTable(cases: readonly Case[]): string {
     "MB/s",
     "× rate",
     "× p50",
+    "bare Deno.serve: p50 µs",
+    "MB/s",
+    "× rate",
   ];
-  const rows = cases.map(({ pattern, size, inFlight, weed, verbena, verbenaNoReadAhead: plain }) => [
+  const rows = cases.map(({ pattern, size, inFlight, weed, verbena, verbenaNoReadAhead: plain, bareServe: bare }) => [
     `${pattern} ${size / KIB} KiB × ${inFlight}`,
     `${whole(weed.p50)}/${whole(weed.p99)}`,
     megabytes(weed.rate),
@@ -194,6 +215,9 @@ function readTable(cases: readonly Case[]): string {
     megabytes(plain.rate),
     (plain.rate / weed.rate).toFixed(2),
     (plain.p50 / weed.p50).toFixed(2),
+    whole(bare.p50),
+    megabytes(bare.rate),
+    (bare.rate / weed.rate).toFixed(2),
   ]);
   return table([head, ...rows]);
 }
