@@ -117,6 +117,12 @@ export class Pair {
     assertEquals([this.active.unread, this.passive.unread], [0, 0]);
   }
 
+  /** Carries what one of them would send now. */
+  step(fromActive: boolean): void {
+    if (fromActive) this.#carry(this.active, this.passive);
+    else this.#carry(this.passive, this.active);
+  }
+
   #carry(from: Machine, to: Machine): boolean {
     const bytes = from.drain();
     for (let at = 0; at < bytes.length;) {
