@@ -178,8 +178,8 @@ export class EnginePeer {
       this.#transfer(job).catch((error) => this.#abandon(job, error)).finally(() => {
         this.#unanswered--;
         this.#underWay -= size;
-        if (this.#unanswered === 0) this.#drained?.();
         this.#pump();
+        if (this.#unanswered === 0) this.#drained?.();
       });
     }
   }
