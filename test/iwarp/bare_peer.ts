@@ -95,11 +95,6 @@ export async function readToEnd(socket: Deno.TcpConn): Promise<number | "reset">
   }
 }
 
-/** Closes with a reset: what is unread on the socket makes TCP do that. */
-export function reset(socket: Deno.TcpConn): void {
-  closeQuietly(socket);
-}
-
 /** Waits until `holds` does. */
 export async function until(holds: () => boolean): Promise<void> {
   while (!holds()) await new Promise((resolve) => setTimeout(resolve, 1));
