@@ -103,9 +103,9 @@ export class EngineClient implements AsyncDisposable {
     const capabilities = this.#capabilities;
     return {
       address: this.name,
-      connected: this.#connection !== undefined,
+      connected: this.#connection?.usable === true,
       transport: this.#domain.transport,
-      circuit: this.#connection === undefined ? this.#circuit.state(performance.now()) : "closed",
+      circuit: this.#connection?.usable ? "closed" : this.#circuit.state(performance.now()),
       lastError: this.#lastError,
       ...(capabilities === undefined ? {} : {
         capabilities: {
