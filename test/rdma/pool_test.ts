@@ -232,3 +232,29 @@ Deno.test("a thousand random loans leave the account exact", () => {
     assertEquals(new Set(lent.map(({ region }) => region)).size, lent.length);
   }
 });
+
+Deno.test("a buffer dropped without being given back is recovered once collected, and counted as leaked", async () => {
+  const script = `
+    import { RegisteredPool } from ${JSON.stringify(new URL("../../src/rdma/pool.ts", import.meta.url).href)};
+    import { FakeDomain } from ${JSON.stringify(new URL("fake_domain.ts", import.meta.url).href)};
+    const pool = new RegisteredPool(new FakeDomain(), { access: 1, ceiling: 65536, smallest: 4096, largest: 32768 });
+    (() => { for (let count = 0; count < 3; count++) pool.acquire(1); })();
+    pool.acquire(1)[Symbol.dispose]();
+    for (let turn = 0; turn < 1000 && pool.statistics.leaked < 3; turn++) {
+      gc();
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+    console.log(JSON.stringify(pool.statistics));`;
+  const args = [
+    "run",
+    "--quiet",
+    "--no-config",
+    "--v8-flags=--expose-gc",
+    "data:text/javascript," + encodeURIComponent(script),
+  ];
+  const { stdout, stderr } = await new Deno.Command(Deno.execPath(), { args, stdin: "null" }).output();
+  const [found, errors] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
+  assertEquals(errors, "");
+  const { leaked, lent, lentBytes, allocatedBytes } = JSON.parse(found ?? "");
+  assertEquals([leaked, lent, lentBytes, allocatedBytes], [3, 0, 0, 16_384]);
+});
