@@ -9,8 +9,7 @@ import { Counters } from "../rdma/statistics.ts";
 import { closeQuietly, type IwarpEndpoint } from "./endpoint.ts";
 import { encodeMpaFrame, type MpaFrame } from "./mpa.ts";
 import { agreeAsResponder, rejectFrame } from "./negotiation.ts";
-import type { IwarpDomain } from "./provider.ts";
-import { readFrame, SETUP_TIMEOUT, setupDeadline, writeAll } from "./setup.ts";
+import { type EndpointMaker, readFrame, SETUP_TIMEOUT, setupDeadline, writeAll } from "./setup.ts";
 
 /** Sockets whose request is being read, and requests not yet taken, at most; more are closed at once. */
 export const MAX_PENDING_REQUESTS = 256;
@@ -19,7 +18,7 @@ export const MAX_PENDING_REQUESTS = 256;
 export class IwarpListener implements Listener {
   /** Where it listens. */
   readonly address: RdmaAddress;
-  readonly #domain: IwarpDomain;
+  readonly #domain: EndpointMaker;
   readonly #listener: Deno.TcpListener;
   readonly #refused = new Counters();
   readonly #settingUp = new Map<Deno.TcpConn, Promise<void>>();
@@ -29,7 +28,7 @@ export class IwarpListener implements Listener {
   #closed = false;
 
   /** Starts accepting. */
-  constructor(domain: IwarpDomain, listener: Deno.TcpListener) {
+  constructor(domain: EndpointMaker, listener: Deno.TcpListener) {
     this.#domain = domain;
     this.#listener = listener;
     this.address = { hostname: listener.addr.hostname, port: listener.addr.port };
@@ -129,12 +128,12 @@ export class IwarpListener implements Listener {
 class IwarpRequest implements ConnectionRequest {
   readonly remote: RdmaAddress;
   readonly privateData: Uint8Array;
-  readonly #domain: IwarpDomain;
+  readonly #domain: EndpointMaker;
   readonly #socket: Deno.TcpConn;
   readonly #frame: MpaFrame;
   #answered = false;
 
-  constructor(domain: IwarpDomain, socket: Deno.TcpConn, frame: MpaFrame) {
+  constructor(domain: EndpointMaker, socket: Deno.TcpConn, frame: MpaFrame) {
     this.#domain = domain;
     this.#socket = socket;
     this.#frame = frame;

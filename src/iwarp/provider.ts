@@ -19,7 +19,7 @@ import { IwarpListener } from "./listener.ts";
 import { encodeMpaFrame } from "./mpa.ts";
 import { agreeAsInitiator, type Agreement, type MpaWishes, requestFrame } from "./negotiation.ts";
 import { type IwarpRegion, MAX_REGION_SIZE, StagTable } from "./region.ts";
-import { readFrame, setupDeadline, writeAll } from "./setup.ts";
+import { type EndpointMaker, readFrame, setupDeadline, writeAll } from "./setup.ts";
 import { MAX_ULPDU_SIZE, TAGGED_HEADER_SIZE } from "./wire.ts";
 
 /** How the provider behaves; the same for every connection of its domains. */
@@ -61,7 +61,7 @@ export function iwarpProvider(options: IwarpOptions = {}): Provider {
 }
 
 /** A protection domain of the iwarp provider: a table of STags, and sockets. */
-export class IwarpDomain implements ProtectionDomain {
+export class IwarpDomain implements ProtectionDomain, EndpointMaker {
   /** `iwarp`. */
   readonly transport = "iwarp";
   /** What this stack can do. */
@@ -136,7 +136,7 @@ export class IwarpDomain implements ProtectionDomain {
     this.#table.clear();
   }
 
-  /** What this side wants of a connection with `host`. */
+  /** See {@linkcode EndpointMaker.wishes}. */
   wishes(options: EndpointOptions, host: string): MpaWishes {
     const { crc, revision } = this.#settings;
     return {
@@ -147,7 +147,7 @@ export class IwarpDomain implements ProtectionDomain {
     };
   }
 
-  /** Makes the endpoint of a socket whose set-up is agreed on, lets the user prepare it, and starts it. */
+  /** See {@linkcode EndpointMaker.endpoint}. */
   endpoint(
     socket: Deno.TcpConn,
     responder: boolean,

@@ -4,14 +4,30 @@
  * @module
  */
 import { reasonOf, VerbenaError, VerbsError, WireError } from "../rdma/errors.ts";
-import { closeQuietly } from "./endpoint.ts";
+import type { EndpointOptions } from "../rdma/provider.ts";
+import { closeQuietly, type IwarpEndpoint } from "./endpoint.ts";
 import { decodeMpaFrame, MPA_HEADER_SIZE, MPA_MAX_PRIVATE_DATA, type MpaFrame, type MpaKind } from "./mpa.ts";
+import type { Agreement, MpaWishes } from "./negotiation.ts";
 
 /** How long a set-up may take by default, in milliseconds. */
 export const SETUP_TIMEOUT = 5_000;
 
 // A reply may have FPDUs right behind it; what does not fit here stays in the socket.
 const READ_SIZE = MPA_HEADER_SIZE + MPA_MAX_PRIVATE_DATA + 4096;
+
+/** Makes the endpoints of one protection domain: what a listener needs of it. */
+export interface EndpointMaker {
+  /** What this side wants of a connection with `host`. */
+  wishes(options: EndpointOptions, host: string): MpaWishes;
+  /** Makes the endpoint of a socket whose set-up is agreed on and lets the user prepare it; the caller starts it. */
+  endpoint(
+    socket: Deno.TcpConn,
+    responder: boolean,
+    agreement: Agreement,
+    early: Uint8Array,
+    options: EndpointOptions,
+  ): IwarpEndpoint;
+}
 
 /** Reads a frame, and gives what came behind it. Throws WireError, VerbsError when the peer closes first. */
 export async function readFrame(
