@@ -20,7 +20,7 @@ export async function openDomain(
   log.write("info", "provider chosen", {
     address: formatAddress(address),
     transport: domain.transport,
-    passedOver: passedOver.map(({ name, reason }) => `${name}: ${reason}`).join("; "),
+    passed_over: passedOver.map(({ name, reason }) => `${name}: ${reason}`).join("; "),
   });
   return domain;
 }
