@@ -267,6 +267,7 @@ export class EngineClient implements AsyncDisposable {
       try {
         await this.#connectAndStay();
       } catch (error) {
+        if (this.#closing.signal.aborted) break;
         this.#lastError = reasonOf(error);
         this.#circuit.fail(performance.now());
         this.#options.log("warn", "engine is away", { engine: this.name, reason: this.#lastError });
@@ -289,6 +290,7 @@ export class EngineClient implements AsyncDisposable {
     });
     try {
       this.#capabilities = await this.#askCapabilities(connection);
+      signal.throwIfAborted(); // close() knows only of a connection that it can see
     } catch (error) {
       await connection.close(0);
       throw error;
