@@ -22,7 +22,7 @@ export async function serve(
   const { reader, samples } = opened;
   const limits = { readTimeout: options.timeout, maxReads: options.maxSessions };
   const app = createApp({ reader, samples, version: context.version, log, limits });
-  const finished = await serveHttp((request) => app.fetch(request), {
+  const finished = await serveHttp((request, bindings) => app.fetch(request, bindings), {
     address: options.listen,
     grace: options.grace,
     stop: context.stop,

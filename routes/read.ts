@@ -8,6 +8,7 @@ import { Hono } from "hono";
 import { ReadError, type ReadRequest, type ReadResult } from "../src/engine/reader.ts";
 import { VerbenaError } from "../src/rdma/errors.ts";
 import { parseFileId } from "../src/seaweed/file_id.ts";
+import type { NodeBindings } from "./direct_answer.ts";
 import { formatDuration, rawNumber, timestamp } from "./format.ts";
 import { HttpError, methodNotAllowed } from "./http_error.ts";
 import { parseCookie, parseInteger, parseKey, quote, readQuery } from "./query.ts";
@@ -82,8 +83,8 @@ function checkSize(text: string, maxReadSize: number): number {
 }
 
 /** The sub-app of `/read`. */
-export function readRoutes(service: Service): Hono {
-  const app = new Hono();
+export function readRoutes(service: Service): Hono<{ Bindings: Partial<NodeBindings> }> {
+  const app = new Hono<{ Bindings: Partial<NodeBindings> }>();
   const refuseMethod = methodNotAllowed("GET");
   app.get("/", async (c) => {
     const { raw } = c.req;
@@ -91,10 +92,15 @@ export function readRoutes(service: Service): Hono {
     const request = parseRead(raw.url, service.limits.maxReadSize);
     const asJson = !request.byFileId || raw.headers.get("accept")?.includes("application/json") === true;
     const started = service.clock.elapsed();
-    using result = await readFirst(service, request, raw.signal);
+    using held = new DisposableStack();
+    const result = held.use(await readFirst(service, request, raw.signal));
     if (request.byMount) refuseEnd(request, result);
     if (asJson) return documentAnswer(service, request, result, service.clock.elapsed() - started);
-    return bytesAnswer(service, request, result, raw.signal);
+    if (request.size > PIECE_SIZE || !service.direct.admits(c.env, request.size)) {
+      return bytesAnswer(service, request, result, raw.signal);
+    }
+    held.move(); // the answer releases it
+    return service.direct.send(c.env, bytesHeaders(request, result), result);
   });
   app.all("/", refuseMethod);
   return app;
@@ -131,15 +137,19 @@ async function readFirst(service: Service, request: ReadRequest, client: AbortSi
  * vanished client never holds registered memory.
  */
 function bytesAnswer(service: Service, request: ReadRequest, result: ReadResult, client: AbortSignal): Response {
-  const headers = {
-    "content-type": "application/octet-stream",
-    "content-length": String(request.size),
-    ...sourceHeaders(result),
-  };
+  const headers = bytesHeaders(request, result);
   if (request.size <= PIECE_SIZE) return new Response(result.bytes as Uint8Array<ArrayBuffer>, { headers });
   const { source, needleSize, checksum } = result;
   const first = result.bytes.slice();
   return new Response(streamRange(service, request, { source, needleSize, checksum }, client, first), { headers });
+}
+
+function bytesHeaders(request: ReadRequest, result: ReadResult): Record<string, string> {
+  return {
+    "content-type": "application/octet-stream",
+    "content-length": String(request.size),
+    ...sourceHeaders(result),
+  };
 }
 
 /** What moved the bytes, as headers. The mount believes them only where they say RDMA, so they say it only where it is so. */

@@ -4,6 +4,7 @@
  * @module
  */
 import { type NeedleReader, ReadError, type ReadRequest, type ReadResult } from "../src/engine/reader.ts";
+import { DirectAnswers } from "./direct_answer.ts";
 import { HttpError } from "./http_error.ts";
 import type { Log } from "./log.ts";
 
@@ -85,6 +86,8 @@ export class Service {
   readonly clock: Clock;
   /** Needles known to be there. */
   readonly samples: readonly Sample[];
+  /** Answers whose bytes wait in registered memory for their sockets. */
+  readonly direct = new DirectAnswers();
   /** Reads in progress. */
   reads = 0;
 

@@ -1,0 +1,68 @@
+/**
+ * The connections of an HTTP server and the answers that are due on each: what a graceful end has to know.
+ *
+ * `node:http` has `closeIdleConnections`, but to it a connection is idle as soon as an answer has been handed over, though
+ * most of its bytes may still wait for a slow client; it would cut them off.
+ *
+ * @module
+ */
+import { once } from "node:events";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+
+/** The connections of one server. */
+export class HttpConnections {
+  readonly #server: Server;
+  readonly #due = new Map<Socket, Set<ServerResponse>>();
+  #finishing = false;
+
+  /** Watches a server from before it listens. */
+  constructor(server: Server) {
+    this.#server = server;
+    server.on("connection", (socket: Socket) => {
+      this.#due.set(socket, new Set());
+      socket.on("close", () => this.#due.delete(socket));
+    });
+    server.prependListener("request", (incoming, outgoing) => this.#add(incoming, outgoing));
+    server.closeIdleConnections = (): void => this.#closeIdle(); // close() calls it
+  }
+
+  /** Takes no more connections, closes those that are idle, and each other one after its last answer. */
+  async finish(): Promise<void> {
+    this.#finishing = true;
+    for (const answers of this.#due.values()) for (const outgoing of answers) closeAfter(outgoing);
+    await new Promise<void>((resolve) => this.#server.close(() => resolve()));
+  }
+
+  /** Closes every connection whose answer is on its way to a client that does not take it; settles when they are closed. */
+  async cutOff(): Promise<void> {
+    const closed: Promise<unknown>[] = [];
+    for (const [socket, answers] of this.#due) {
+      if (![...answers].some((outgoing) => outgoing.headersSent)) continue;
+      closed.push(once(socket, "close"));
+      socket.destroy();
+    }
+    await Promise.all(closed);
+  }
+
+  #add(incoming: IncomingMessage, outgoing: ServerResponse): void {
+    const { socket } = incoming;
+    const answers = this.#due.get(socket);
+    if (answers === undefined) return;
+    answers.add(outgoing);
+    if (this.#finishing) closeAfter(outgoing);
+    outgoing.on("close", () => {
+      answers.delete(outgoing);
+      if (this.#finishing && answers.size === 0) socket.destroySoon();
+    });
+  }
+
+  #closeIdle(): void {
+    for (const [socket, answers] of this.#due) if (answers.size === 0) socket.destroy();
+  }
+}
+
+/** Has an answer say `Connection: close`, where its head is not on its way yet. */
+function closeAfter(outgoing: ServerResponse): void {
+  if (!outgoing.headersSent) outgoing.shouldKeepAlive = false;
+}

@@ -1,0 +1,214 @@
+import { type HttpOptions, serveHttp } from "../../commands/http.ts";
+import { MAX_DIRECT_BYTES } from "../../routes/direct_answer.ts";
+import { silentLog } from "../../routes/log.ts";
+import { assert, assertEquals } from "../assert.ts";
+import { RawHttp } from "../../bench/raw_http.ts";
+import { byteAt, bytesAt, fakeApp, type FakeReader } from "./fake_reader.ts";
+
+const SIZES = [4096, 65_536, 1 << 20];
+const encoder = new TextEncoder();
+
+/** The app over a fake reader, served on a socket. A released result is overwritten with 0xee, which no needle holds. */
+class Server implements AsyncDisposable {
+  readonly reader: FakeReader;
+  readonly #stop = new AbortController();
+  readonly done: Promise<boolean>;
+  port = 0;
+
+  private constructor(grace: number, ready: () => void) {
+    const { app, reader } = fakeApp();
+    this.reader = reader;
+    reader.needleSize = 64 << 20;
+    const options: HttpOptions = {
+      address: { hostname: "127.0.0.1", port: 0 },
+      grace,
+      stop: this.#stop.signal,
+      log: silentLog,
+      onListening: ({ port }) => {
+        this.port = port;
+        ready();
+      },
+    };
+    this.done = serveHttp((request, bindings) => app.fetch(request, bindings), options);
+  }
+
+  static async start(grace = 5_000): Promise<Server> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const server = new Server(grace, resolve);
+    await promise;
+    return server;
+  }
+
+  stop(): void {
+    this.#stop.abort();
+  }
+
+  async connect(): Promise<Deno.TcpConn> {
+    return await Deno.connect({ hostname: "127.0.0.1", port: this.port });
+  }
+
+  /** Waits until what is lent stops changing: the sockets are full. */
+  async settled(): Promise<number> {
+    const seen = (): string => `${this.reader.requests.length} ${this.reader.lent}`;
+    for (let before = ""; before !== seen();) {
+      before = seen();
+      await pause(50);
+    }
+    return this.reader.lent;
+  }
+
+  /** Waits until everything lent has come back. */
+  async released(): Promise<void> {
+    while (this.reader.lent > 0) await pause(1);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.stop();
+    await this.done;
+  }
+}
+
+function pause(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}
+
+function readRequest(offset: number, size: number, more = ""): string {
+  return `GET /read?file_id=3,01637037d6&offset=${offset}&size=${size} HTTP/1.1\r\nHost: x\r\n${more}\r\n`;
+}
+
+async function write(connection: Deno.TcpConn, text: string): Promise<void> {
+  const bytes = encoder.encode(text);
+  for (let at = 0; at < bytes.length;) at += await connection.write(bytes.subarray(at));
+}
+
+async function readToEnd(connection: Deno.TcpConn): Promise<Uint8Array<ArrayBuffer>> {
+  const chunks: Uint8Array<ArrayBuffer>[] = [];
+  const buffer = new Uint8Array(1 << 16);
+  try {
+    for (let count; (count = await connection.read(buffer)) !== null;) chunks.push(buffer.slice(0, count));
+  } catch (error) {
+    if (!(error instanceof Deno.errors.ConnectionReset)) throw error;
+  }
+  return new Uint8Array(await new Blob(chunks).arrayBuffer());
+}
+
+/** Takes answers apart; the last may be short. */
+function answersIn(bytes: Uint8Array<ArrayBuffer>): { head: string; body: Uint8Array<ArrayBuffer> }[] {
+  const answers = [];
+  const text = new TextDecoder("latin1").decode(bytes);
+  for (let at = 0; at < bytes.length;) {
+    const end = text.indexOf("\r\n\r\n", at) + 4;
+    const head = text.slice(at, end);
+    const length = Number(/content-length: (\d+)/i.exec(head)?.[1]);
+    answers.push({ head, body: bytes.slice(end, end + length) });
+    at = end + length;
+  }
+  return answers;
+}
+
+function assertBytesAt(body: Uint8Array, offset: number): void {
+  const wrong = body.findIndex((byte, index) => byte !== byteAt(offset + index));
+  assertEquals(wrong, -1, `byte ${wrong} of the answer at ${offset} is ${body[wrong]}`);
+}
+
+for (const size of SIZES) {
+  Deno.test(`a client that stops reading a pipeline of ${size}-byte reads gets every byte as it was`, async () => {
+    await using server = await Server.start();
+    using connection = await server.connect();
+    const count = Math.min(400, (24 << 20) / size);
+    let requests = "";
+    for (let n = 0; n < count; n++) {
+      requests += readRequest(n * 7, size, n === count - 1 ? "Connection: close\r\n" : "");
+    }
+    const writing = write(connection, requests);
+    await server.settled();
+    const received = await readToEnd(connection);
+    await writing;
+    const answers = answersIn(received);
+    assertEquals(answers.length, count);
+    for (const [n, { head, body }] of answers.entries()) {
+      assert(head.startsWith("HTTP/1.1 200 "), head);
+      assertEquals(body.length, size);
+      assertBytesAt(body, n * 7);
+    }
+    await server.released();
+  });
+
+  Deno.test(`${size}-byte reads one after the other over one connection, read in small sips, are right`, async () => {
+    await using server = await Server.start();
+    using client = await RawHttp.connect(`127.0.0.1:${server.port}`, size);
+    for (let n = 0; n < 50; n++) {
+      assertEquals(await client.exchange(readRequest(n, size), 200), bytesAt(n, size));
+    }
+    await server.released();
+  });
+}
+
+Deno.test("registered memory is held while a client does not read, and comes back when it goes away", async () => {
+  await using server = await Server.start();
+  const connections = await Promise.all(Array.from({ length: 8 }, () => server.connect()));
+  for (const connection of connections) {
+    for (let n = 0; n < 8; n++) await write(connection, readRequest(n, 1 << 20));
+  }
+  const lent = await server.settled();
+  assert(lent > 0 && lent <= MAX_DIRECT_BYTES >> 20, `${lent} lent`);
+  for (const connection of connections) connection.close();
+  await server.released();
+  assertEquals(server.reader.requests.length, 64);
+});
+
+Deno.test("an answer beyond the bytes that may wait for sockets is copied: nothing is refused or wrong", async () => {
+  await using server = await Server.start();
+  const stalled = await Promise.all(Array.from({ length: 12 }, () => server.connect()));
+  for (const connection of stalled) for (let n = 0; n < 8; n++) await write(connection, readRequest(n, 1 << 20));
+  assert(await server.settled() <= MAX_DIRECT_BYTES >> 20);
+  using client = await RawHttp.connect(`127.0.0.1:${server.port}`, 1 << 20);
+  assertEquals(await client.exchange(readRequest(9, 1 << 20), 200), bytesAt(9, 1 << 20));
+  for (const connection of stalled) connection.close();
+  await server.released();
+});
+
+Deno.test("a read whose client left before the bytes came is released", async () => {
+  await using server = await Server.start();
+  const gate = Promise.withResolvers<void>();
+  const { reader } = server;
+  reader.gate = gate.promise;
+  const connection = await server.connect();
+  await write(connection, readRequest(0, 1000) + readRequest(1, 1000));
+  while (reader.requests.length < 2) await pause(1);
+  connection.close();
+  while (reader.aborted.length === 0) await pause(1);
+  gate.resolve();
+  await server.released();
+});
+
+Deno.test("a stop lets an answer on its way to a slow client arrive whole", async () => {
+  const server = await Server.start();
+  using connection = await server.connect();
+  await write(connection, readRequest(0, 1 << 20).repeat(16));
+  await server.settled();
+  server.stop();
+  await pause(50);
+  const answers = answersIn(await readToEnd(connection));
+  assertEquals(answers.length, 16);
+  for (const { body } of answers) {
+    assertEquals(body.length, 1 << 20);
+    assertBytesAt(body, 0);
+  }
+  assertEquals(await server.done, true);
+  assertEquals(server.reader.lent, 0);
+});
+
+Deno.test("an answer cut off at the end of the grace sends none of the bytes that came after its release", async () => {
+  const server = await Server.start(20);
+  using connection = await server.connect();
+  await write(connection, readRequest(0, 1 << 20).repeat(16));
+  await server.settled();
+  assert(server.reader.lent > 0);
+  server.stop();
+  assertEquals(await server.done, false);
+  assertEquals(server.reader.lent, 0); // and overwritten
+  const answers = answersIn(await readToEnd(connection));
+  assert(answers.length < 16);
+  for (const { body } of answers) assertBytesAt(body, 0);
+});
