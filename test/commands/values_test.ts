@@ -77,7 +77,7 @@ Deno.test("verbena serve listens on loopback and reads through nothing where no 
     readKeyFile: undefined,
     provider: "auto",
     crc: "auto",
-    readAhead: 2097152,
+    readAhead: 1048576,
     maxSessions: 1000,
     timeout: 4500,
     grace: 5000,
