@@ -9,7 +9,7 @@ import type { AddressInfo } from "node:net";
 import { getRequestListener } from "@hono/node-server";
 import { alreadySent, type NodeBindings } from "../routes/direct_answer.ts";
 import type { Log } from "../routes/log.ts";
-import { reasonOf, SystemError } from "../src/rdma/errors.ts";
+import { CapabilityError, reasonOf, SystemError } from "../src/rdma/errors.ts";
 import type { RdmaAddress } from "../src/rdma/provider.ts";
 import { hasPromisedBody, sendBody } from "./http_body.ts";
 import { HttpConnections } from "./http_connections.ts";
@@ -23,6 +23,8 @@ export const HEAD_TIMEOUT = 10_000;
 export const REQUEST_TIMEOUT = 30_000;
 /** Milliseconds that a connection may be idle between two requests. */
 export const KEEP_ALIVE_TIMEOUT = 75_000;
+/** Milliseconds in which a client must take some of its answer, and with it free the memory it holds; then it is cut off. */
+export const STALL_TIMEOUT = 60_000;
 /** Milliseconds between two looks for connections that are beyond their time. */
 const TIMEOUT_CHECK_INTERVAL = 1_000;
 
@@ -32,6 +34,8 @@ export interface HttpOptions {
   readonly address: RdmaAddress;
   /** Milliseconds that requests in progress are given at the end. */
   readonly grace: number;
+  /** Milliseconds that a client may take nothing of an answer that is due. Default {@linkcode STALL_TIMEOUT}. */
+  readonly stallTimeout?: number;
   /** Ends it. */
   readonly stop: AbortSignal;
   /** Where its end is told. */
@@ -46,13 +50,14 @@ export type Handler = (request: Request, bindings: NodeBindings) => Response | P
 /**
  * Serves until `stop` aborts; then takes no more connections, lets requests in progress finish within the grace, and
  * returns whether all of them did. Answers still on their way then are cut off, so that nothing is sent from memory that
- * its owner is about to free; other requests end with the process. Throws SystemError when the address cannot be had.
+ * its owner is about to free; other requests end with the process. Throws SystemError when the address cannot be had,
+ * CapabilityError when this process may not listen there.
  */
 export async function serveHttp(handler: Handler, options: HttpOptions): Promise<boolean> {
   const { stop, log, grace } = options;
   if (stop.aborted) return true;
   const server = createHttpServer(handler, options);
-  const connections = new HttpConnections(server);
+  const connections = new HttpConnections(server, options.stallTimeout ?? STALL_TIMEOUT);
   await listen(server, options);
   if (!stop.aborted) {
     await new Promise<void>((resolve) => stop.addEventListener("abort", () => resolve(), { once: true }));
@@ -100,6 +105,11 @@ function createHttpServer(handler: Handler, { address, stop, log }: HttpOptions)
 
 async function listen(server: Server, { address, onListening }: HttpOptions): Promise<void> {
   const { hostname, port } = address;
+  const host = formatAddress(address);
+  // node:net throws a missing permission from where nobody can catch it.
+  if ((await Deno.permissions.query({ name: "net", host })).state !== "granted") {
+    throw new CapabilityError(`listen ${host}: this process may not; run it with --allow-net=${host}`);
+  }
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   server.once("error", reject);
   try {
@@ -117,11 +127,13 @@ async function listen(server: Server, { address, onListening }: HttpOptions): Pr
 const ADVICE: Readonly<Record<string, string>> = {
   EADDRINUSE: "another program has it; choose a port with --listen, 0 for any",
   EADDRNOTAVAIL: "this machine has no such address; choose one with --listen",
+  ENOTFOUND: "no such name; choose an address of this machine with --listen",
   EACCES: "ports below 1024 are root's; choose another with --listen",
 };
 
 function listenError(error: unknown, address: RdmaAddress): unknown {
-  const code = error instanceof Error && "code" in error ? String(error.code) : "";
+  const given = error instanceof Error && "code" in error ? String(error.code) : "";
+  const code = given === "EINVAL" ? "EADDRNOTAVAIL" : given; // Deno's node:net has no other name for it
   const advice = ADVICE[code];
   return advice === undefined ? error : new SystemError(`listen ${formatAddress(address)}`, code, advice);
 }

@@ -1,8 +1,8 @@
 /**
  * The connections of an HTTP server and the answers that are due on each: what a graceful end has to know.
  *
- * `node:http` has `closeIdleConnections`, but to it a connection is idle as soon as an answer has been handed over, though
- * most of its bytes may still wait for a slow client; it would cut them off.
+ * `node:http` has `closeIdleConnections`, but Deno's leaves a connection open on which nothing has been asked yet, and
+ * Node's cuts off an answer that has been handed over but still waits for a slow client.
  *
  * @module
  */
@@ -16,9 +16,12 @@ export class HttpConnections {
   readonly #due = new Map<Socket, Set<ServerResponse>>();
   #finishing = false;
 
-  /** Watches a server from before it listens. */
-  constructor(server: Server) {
+  /** Watches a server from before it listens; a client that takes nothing for `stallTimeout` milliseconds is cut off. */
+  constructor(server: Server, stallTimeout: number) {
     this.#server = server;
+    server.setTimeout(stallTimeout, (socket: Socket) => {
+      if (this.#isAnswering(socket)) socket.destroy(); // one whose answer is not ready yet has done nothing wrong
+    });
     server.on("connection", (socket: Socket) => {
       this.#due.set(socket, new Set());
       socket.on("close", () => this.#due.delete(socket));
@@ -37,8 +40,8 @@ export class HttpConnections {
   /** Closes every connection whose answer is on its way to a client that does not take it; settles when they are closed. */
   async cutOff(): Promise<void> {
     const closed: Promise<unknown>[] = [];
-    for (const [socket, answers] of this.#due) {
-      if (![...answers].some((outgoing) => outgoing.headersSent)) continue;
+    for (const socket of this.#due.keys()) {
+      if (!this.#isAnswering(socket)) continue;
       closed.push(once(socket, "close"));
       socket.destroy();
     }
@@ -55,6 +58,11 @@ export class HttpConnections {
       answers.delete(outgoing);
       if (this.#finishing && answers.size === 0) socket.destroySoon();
     });
+  }
+
+  #isAnswering(socket: Socket): boolean {
+    for (const outgoing of this.#due.get(socket) ?? []) if (outgoing.headersSent) return true;
+    return false;
   }
 
   #closeIdle(): void {

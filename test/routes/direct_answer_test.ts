@@ -15,7 +15,7 @@ class Server implements AsyncDisposable {
   readonly done: Promise<boolean>;
   port = 0;
 
-  private constructor(grace: number, ready: () => void) {
+  private constructor(grace: number, more: Partial<HttpOptions>, ready: () => void) {
     const { app, reader } = fakeApp();
     this.reader = reader;
     reader.needleSize = 64 << 20;
@@ -24,6 +24,7 @@ class Server implements AsyncDisposable {
       grace,
       stop: this.#stop.signal,
       log: silentLog,
+      ...more,
       onListening: ({ port }) => {
         this.port = port;
         ready();
@@ -32,9 +33,9 @@ class Server implements AsyncDisposable {
     this.done = serveHttp((request, bindings) => app.fetch(request, bindings), options);
   }
 
-  static async start(grace = 5_000): Promise<Server> {
+  static async start(grace = 5_000, more: Partial<HttpOptions> = {}): Promise<Server> {
     const { promise, resolve } = Promise.withResolvers<void>();
-    const server = new Server(grace, resolve);
+    const server = new Server(grace, more, resolve);
     await promise;
     return server;
   }
@@ -166,6 +167,23 @@ Deno.test("an answer beyond the bytes that may wait for sockets is copied: nothi
   assertEquals(await client.exchange(readRequest(9, 1 << 20), 200), bytesAt(9, 1 << 20));
   for (const connection of stalled) connection.close();
   await server.released();
+});
+
+Deno.test("a client that takes nothing of its answers for the stall timeout is cut off, and its memory comes back", async () => {
+  await using server = await Server.start(5_000, { stallTimeout: 200 });
+  using connection = await server.connect();
+  await write(connection, readRequest(0, 1 << 20).repeat(16));
+  while (server.reader.requests.length < 16) await pause(1);
+  assert(server.reader.lent > 0);
+  await server.released();
+  for (const { body } of answersIn(await readToEnd(connection))) assertBytesAt(body, 0);
+});
+
+Deno.test("a client whose answer takes longer than the stall timeout is not cut off", async () => {
+  await using server = await Server.start(5_000, { stallTimeout: 20 });
+  server.reader.gate = pause(100);
+  using client = await RawHttp.connect(`127.0.0.1:${server.port}`, 1000);
+  assertEquals(await client.exchange(readRequest(0, 1000), 200), bytesAt(0, 1000));
 });
 
 Deno.test("a read whose client left before the bytes came is released", async () => {

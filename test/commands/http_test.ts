@@ -1,0 +1,202 @@
+import { type Handler, MAX_HEAD_SIZE, serveHttp } from "../../commands/http.ts";
+import { type LogLevel, silentLog } from "../../routes/log.ts";
+import { CapabilityError } from "../../src/rdma/errors.ts";
+import { assert, assertEquals, assertMatch, assertRejects } from "../assert.ts";
+
+const decoder = new TextDecoder();
+
+/** A handler served on a socket. */
+class Server implements AsyncDisposable {
+  readonly lines: string[] = [];
+  readonly listening = Promise.withResolvers<number>();
+  readonly done: Promise<boolean>;
+  readonly #stop = new AbortController();
+
+  constructor(handler: Handler, hostname = "127.0.0.1") {
+    this.done = serveHttp(handler, {
+      address: { hostname, port: 0 },
+      grace: 5_000,
+      stop: this.#stop.signal,
+      log: {
+        enabled: () => true,
+        write: (level: LogLevel, message: string) => void this.lines.push(`${level}: ${message}`),
+      },
+      onListening: ({ port }) => this.listening.resolve(port),
+    });
+  }
+
+  stop(): void {
+    this.#stop.abort();
+  }
+
+  async connect(text = ""): Promise<Deno.TcpConn> {
+    const connection = await Deno.connect({ hostname: "127.0.0.1", port: await this.listening.promise });
+    await connection.write(new TextEncoder().encode(text));
+    return connection;
+  }
+
+  /** Everything the server says to `text` before it closes the connection. */
+  async say(text: string): Promise<string> {
+    using connection = await this.connect(text);
+    return await readToEnd(connection);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.stop();
+    await this.done;
+  }
+}
+
+async function readToEnd(connection: Deno.TcpConn): Promise<string> {
+  let text = "";
+  const buffer = new Uint8Array(65_536);
+  for (let count; (count = await connection.read(buffer)) !== null;) text += decoder.decode(buffer.subarray(0, count));
+  return text;
+}
+
+function echo(request: Request): Response {
+  return new Response(`${request.method} ${new URL(request.url).pathname}\n`);
+}
+
+const MALFORMED = [
+  "not http at all\r\n\r\n",
+  "GET / HTTP/9.9\r\nHost: x\r\n\r\n",
+  "GET / HTTP/1.1\r\n\r\n",
+  "GET / HTTP/1.1\r\nHost: x\r\nbad header: y\r\n\r\n",
+  "GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+];
+for (const request of MALFORMED) {
+  Deno.test(`serveHttp() answers 400 to ${JSON.stringify(request)} and closes the connection`, async () => {
+    await using server = new Server(echo);
+    assertMatch(await server.say(request), /^HTTP\/1\.1 400 /);
+  });
+}
+
+Deno.test("serveHttp() answers 400 to a Host that is none", async () => {
+  await using server = new Server(echo);
+  assertMatch(
+    await server.say("GET / HTTP/1.1\r\nHost: a b/c\r\nConnection: close\r\n\r\n"),
+    /^HTTP\/1\.1 400 .*\r\n\r\nInvalid (URL|host header)\n$/s,
+  );
+});
+
+Deno.test("serveHttp() answers 431 to a head that is too long, and closes the connection", async () => {
+  await using server = new Server(echo);
+  const text = await server.say(`GET / HTTP/1.1\r\nHost: x\r\nLong: ${"y".repeat(MAX_HEAD_SIZE)}\r\n`);
+  assertMatch(text, /^HTTP\/1\.1 431 /);
+});
+
+Deno.test("serveHttp() honours Connection: close, and HTTP/1.0, which has no Host", async () => {
+  await using server = new Server(echo);
+  for (const request of ["GET /a HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", "GET /a HTTP/1.0\r\n\r\n"]) {
+    const text = await server.say(request);
+    assertMatch(text, /^HTTP\/1\.1 200 OK\r\n/);
+    assertMatch(text, /\r\nconnection: close\r\n/i);
+    assertMatch(text, /\r\n\r\nGET \/a\n$/);
+  }
+});
+
+Deno.test("serveHttp() answers pipelined requests in order, whichever is ready first", async () => {
+  const slow = Promise.withResolvers<void>();
+  await using server = new Server(async (request) => {
+    if (request.url.endsWith("/1")) await slow.promise;
+    else slow.resolve();
+    return echo(request);
+  });
+  const text = await server.say(
+    "GET /1 HTTP/1.1\r\nHost: x\r\n\r\nGET /2 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+  );
+  assertEquals(text.match(/GET \/\d/g), ["GET /1", "GET /2"]);
+});
+
+Deno.test("serveHttp() sends the head alone to HEAD, with the length that was promised", async () => {
+  await using server = new Server(() => new Response(null, { headers: { "content-length": "12" } }));
+  const text = await server.say("HEAD / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  assertMatch(text, /\r\ncontent-length: 12\r\n/i);
+  assertMatch(text, /\r\n\r\n$/);
+});
+
+Deno.test("serveHttp() answers 500 where a handler fails, and tells the log", async () => {
+  await using server = new Server(() => {
+    throw new TypeError("secret of the house");
+  });
+  const text = await server.say("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  assertMatch(text, /^HTTP\/1\.1 500 .*\r\n\r\ninternal error: the log has the reason\n$/s);
+  assertEquals(server.lines, ["error: a handler failed"]);
+});
+
+Deno.test("serveHttp() breaks a failed body off short of its length, after the bytes that were there", async () => {
+  await using server = new Server(() => {
+    let pulls = 0;
+    const body = new ReadableStream({
+      pull(controller): void {
+        if (pulls++ > 0) throw new Error("no more");
+        controller.enqueue(new TextEncoder().encode("begun"));
+      },
+    });
+    return new Response(body, { headers: { "content-length": "10" } });
+  });
+  assertMatch(await server.say("GET / HTTP/1.1\r\nHost: x\r\n\r\n"), /\r\n\r\nbegun$/);
+});
+
+Deno.test("serveHttp() cancels a body whose client goes away", async () => {
+  const cancelled = Promise.withResolvers<void>();
+  const pulled = Promise.withResolvers<void>();
+  await using server = new Server(() => {
+    const body = new ReadableStream({
+      pull: () => pulled.resolve(),
+      cancel: () => cancelled.resolve(),
+    }, { highWaterMark: 0 });
+    return new Response(body, { headers: { "content-length": "10" } });
+  });
+  const connection = await server.connect("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  await pulled.promise;
+  connection.close();
+  await cancelled.promise;
+});
+
+Deno.test("serveHttp() at its end closes connections that ask nothing at once, before and after their first request", async () => {
+  const server = new Server(echo);
+  using silent = await server.connect();
+  using asked = await server.connect("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  assertMatch(decoder.decode(await readSome(asked)), "HTTP/1.1 200");
+  server.stop();
+  assertEquals([await readToEnd(silent), await readToEnd(asked)], ["", ""]);
+  assertEquals(await server.done, true);
+});
+
+async function readSome(connection: Deno.TcpConn): Promise<Uint8Array> {
+  const buffer = new Uint8Array(1000);
+  return buffer.subarray(0, await connection.read(buffer) ?? 0);
+}
+
+Deno.test("serveHttp() at its end answers what is in progress with Connection: close", async () => {
+  const asked = Promise.withResolvers<void>();
+  const gate = Promise.withResolvers<void>();
+  const server = new Server(async (request) => {
+    asked.resolve();
+    await gate.promise;
+    return echo(request);
+  });
+  using connection = await server.connect("GET /a HTTP/1.1\r\nHost: x\r\n\r\n");
+  await asked.promise;
+  server.stop();
+  gate.resolve();
+  assertMatch(await readToEnd(connection), /\r\nconnection: close\r\n.*GET \/a\n$/is);
+  assertEquals(await server.done, true);
+});
+
+Deno.test("serveHttp() listens on IPv6", async () => {
+  await using server = new Server(echo, "::1");
+  assertEquals(await (await fetch(`http://[::1]:${await server.listening.promise}/a`)).text(), "GET /a\n");
+});
+
+Deno.test("an address that this process may not listen on is refused with what to do", async () => {
+  const stop = new AbortController().signal;
+  const options = { grace: 0, stop, log: silentLog, onListening: () => assert(false) };
+  await assertRejects(
+    () => serveHttp(echo, { ...options, address: { hostname: "::2", port: 8081 } }),
+    CapabilityError,
+    "listen [::2]:8081: this process may not; run it with --allow-net=[::2]:8081",
+  );
+});
