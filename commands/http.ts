@@ -7,7 +7,7 @@
 import { createServer, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { getRequestListener } from "@hono/node-server";
-import { alreadySent, type NodeBindings } from "../routes/direct_answer.ts";
+import { ALREADY_SENT, type NodeBindings } from "../routes/direct_answer.ts";
 import type { Log } from "../routes/log.ts";
 import { CapabilityError, reasonOf, SystemError } from "../src/rdma/errors.ts";
 import type { RdmaAddress } from "../src/rdma/provider.ts";
@@ -78,9 +78,9 @@ function createHttpServer(handler: Handler, { address, stop, log }: HttpOptions)
     async (request, { outgoing }) => {
       const http1 = outgoing as ServerResponse;
       const response = await handler(request, { outgoing: http1, stop });
-      if (request.method === "HEAD" || !hasPromisedBody(response)) return response;
+      if (response === ALREADY_SENT || request.method === "HEAD" || !hasPromisedBody(response)) return response;
       void sendBody(response, http1);
-      return alreadySent();
+      return ALREADY_SENT;
     },
     {
       hostname: formatAddress(address), // of a request with no Host, as HTTP/1.0 has it

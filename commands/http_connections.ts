@@ -24,6 +24,7 @@ export class HttpConnections {
     });
     server.on("connection", (socket: Socket) => {
       this.#due.set(socket, new Set());
+      socket.setMaxListeners(0); // each answer of a pipeline waits for "close"
       socket.on("close", () => this.#due.delete(socket));
     });
     server.prependListener("request", (incoming, outgoing) => this.#add(incoming, outgoing));

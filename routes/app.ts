@@ -18,7 +18,7 @@ import { needleRoutes } from "./v1/needles.ts";
 export * from "./log.ts";
 export { type Clock, DEFAULT_LIMITS, type Dependencies, type Limits, type Sample, systemClock } from "./service.ts";
 
-/** The API as {@linkcode createApp} makes it: pass its `fetch` to `Deno.serve`, or call `request` in a test. */
+/** The API as {@linkcode createApp} makes it: pass its `fetch` to `serveHttp` or `Deno.serve`, or call `request` in a test. */
 export type App = Hono;
 
 /** Mounts every route. */

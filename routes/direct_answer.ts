@@ -22,9 +22,7 @@ export interface NodeBindings {
 export const MAX_DIRECT_BYTES = 32 << 20;
 
 /** What tells `@hono/node-server` that an answer has been, or is being, written without it. Never sent itself. */
-export function alreadySent(): Response {
-  return new Response(null, { headers: { "x-hono-already-sent": "true" } });
-}
+export const ALREADY_SENT: Response = new Response(null, { headers: { "x-hono-already-sent": "true" } });
 
 /** The answers of one service that are on their way. */
 export class DirectAnswers {
@@ -70,6 +68,6 @@ export class DirectAnswers {
       outgoing.writeHead(200, headers);
       outgoing.end(result.bytes, release);
     }
-    return alreadySent();
+    return ALREADY_SENT;
   }
 }

@@ -132,7 +132,8 @@ async function readFirst(service: Service, request: ReadRequest, client: AbortSi
 }
 
 /**
- * The bytes as the mount takes them. `new Response(view)` copies the view there and then (the specification asks for it,
+ * The bytes as the mount takes them, copied: where the server cannot send them from registered memory, or too much of it
+ * waits for sockets already. `new Response(view)` copies the view there and then (the specification asks for it,
  * and test/routes/read_test.ts holds Deno to it), so the result may be released as soon as this returns, and a slow or
  * vanished client never holds registered memory.
  */

@@ -1,8 +1,7 @@
 /**
  * A range of a needle as a stream of bounded pieces, for what is too long to be held whole for a client that may be slow.
  *
- * `Deno.serve` takes a buffer off the handler's hands at once, however slowly its client reads, but pulls a stream only
- * as the socket drains: what one connection holds is a piece.
+ * A server pulls a stream only as the socket drains: what one connection holds is a piece or two.
  *
  * @module
  */
