@@ -9,6 +9,7 @@
  */
 import type { OutgoingHttpHeaders, ServerResponse } from "node:http";
 import type { ReadResult } from "../src/engine/reader.ts";
+import { HttpError } from "./http_error.ts";
 
 /** What a server on `node:http` tells a route beside the request. */
 export interface NodeBindings {
@@ -20,53 +21,65 @@ export interface NodeBindings {
 
 /** Bytes of registered memory that may wait in sockets at once; an answer beyond them is copied, and waits in the heap. */
 export const MAX_DIRECT_BYTES = 32 << 20;
-
 /** What tells `@hono/node-server` that an answer has been, or is being, written without it. Never sent itself. */
 export const ALREADY_SENT: Response = new Response(null, { headers: { "x-hono-already-sent": "true" } });
 
 /** The answers of one service that are on their way. */
 export class DirectAnswers {
-  #bytes = 0;
+  #lent = 0;
+  #waiting = 0;
 
   /** An account with nothing on its way. */
   constructor(
-    /** Bytes that may be on their way at once. */ readonly ceiling: number = MAX_DIRECT_BYTES,
+    /** Bytes, lent and copied, that may be on their way at once. */ readonly ceiling: number,
   ) {}
 
-  /** Bytes whose results are held for sockets now. */
-  get bytes(): number {
-    return this.#bytes;
+  /** Bytes that wait for sockets now. */
+  get waiting(): number {
+    return this.#waiting;
   }
 
-  /** Whether a server is there that can send `size` bytes from where they lie, and they may wait for its socket. */
-  admits(bindings: Partial<NodeBindings> | undefined, size: number): bindings is NodeBindings {
-    return bindings?.outgoing !== undefined && bindings.stop?.aborted === false && this.#bytes + size <= this.ceiling;
+  /** Whether a server is there that can send bytes from where they lie. */
+  served(bindings: Partial<NodeBindings> | undefined): bindings is NodeBindings {
+    return bindings?.outgoing !== undefined && bindings.stop?.aborted === false;
+  }
+
+  /** Throws HttpError 503 where `size` more bytes may not wait for a socket: clients do not take what they asked for. */
+  admit(size: number): void {
+    if (this.#waiting + size <= this.ceiling) return;
+    const reason = `${this.#waiting} bytes of answers wait for clients that do not take them; ask again`;
+    throw new HttpError(503, reason, { "retry-after": "1" });
   }
 
   /**
    * Answers 200 with the result's bytes, and releases the result, once, when the kernel has them or the connection is
-   * closed. Returns what the route hands on.
+   * closed; at once, where too much is lent already and the bytes are copied. Returns what the route hands on.
    */
   send({ outgoing }: NodeBindings, headers: OutgoingHttpHeaders, result: ReadResult): Response {
     // An answer that waits behind others of a pipeline has no socket of its own yet; the request always has.
     const { socket } = outgoing.req;
     const size = result.bytes.byteLength;
+    const lent = this.#lent + size <= MAX_DIRECT_BYTES ? size : 0;
+    const bytes = lent === 0 ? result.bytes.slice() : result.bytes;
+    if (lent === 0) result[Symbol.dispose]();
     let held = true;
     const release = (): void => {
       if (!held) return;
       held = false;
       socket.off("close", release);
-      this.#bytes -= size;
-      result[Symbol.dispose]();
+      this.#waiting -= size;
+      this.#lent -= lent;
+      if (lent > 0) result[Symbol.dispose]();
     };
-    this.#bytes += size;
+    this.#waiting += size;
+    this.#lent += lent;
     // A socket that is being closed sends nothing any more, and "close" may have been and gone.
     if (socket.destroyed) {
       release();
     } else {
       socket.on("close", release);
       outgoing.writeHead(200, headers);
-      outgoing.end(result.bytes, release);
+      outgoing.end(bytes, release);
     }
     return ALREADY_SENT;
   }

@@ -96,9 +96,10 @@ export function readRoutes(service: Service): Hono<{ Bindings: Partial<NodeBindi
     const result = held.use(await readFirst(service, request, raw.signal));
     if (request.byMount) refuseEnd(request, result);
     if (asJson) return documentAnswer(service, request, result, service.clock.elapsed() - started);
-    if (request.size > PIECE_SIZE || !service.direct.admits(c.env, request.size)) {
+    if (request.size > PIECE_SIZE || !service.direct.served(c.env)) {
       return bytesAnswer(service, request, result, raw.signal);
     }
+    service.direct.admit(request.size);
     held.move(); // the answer releases it
     return service.direct.send(c.env, bytesHeaders(request, result), result);
   });

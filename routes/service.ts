@@ -17,6 +17,8 @@ export interface Limits {
   readonly maxReadSize: number;
   /** Reads in progress at once, each of at most a piece; beyond it a read gets 503. */
   readonly maxReads: number;
+  /** Bytes of answers that may wait at once for clients to take them; beyond it a read gets 503. */
+  readonly maxWaitingBytes: number;
   /** How long one read may take before it gets 504. `weed mount` itself gives up after 5,000 unless told otherwise. */
   readonly readTimeout: number;
   /** Reads of one `/benchmark`. */
@@ -29,6 +31,7 @@ export interface Limits {
 export const DEFAULT_LIMITS: Limits = {
   maxReadSize: 64 << 20,
   maxReads: 1024,
+  maxWaitingBytes: 256 << 20,
   readTimeout: 4500,
   maxBenchmarkIterations: 10_000,
   benchmarkTimeout: 60_000,
@@ -86,8 +89,8 @@ export class Service {
   readonly clock: Clock;
   /** Needles known to be there. */
   readonly samples: readonly Sample[];
-  /** Answers whose bytes wait in registered memory for their sockets. */
-  readonly direct = new DirectAnswers();
+  /** Answers whose bytes wait for their sockets. */
+  readonly direct: DirectAnswers;
   /** Reads in progress. */
   reads = 0;
 
@@ -97,6 +100,7 @@ export class Service {
     this.version = dependencies.version;
     this.log = dependencies.log;
     this.limits = { ...DEFAULT_LIMITS, ...dependencies.limits };
+    this.direct = new DirectAnswers(this.limits.maxWaitingBytes);
     this.clock = dependencies.clock ?? systemClock;
     this.samples = dependencies.samples ?? [];
   }

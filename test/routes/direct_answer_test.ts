@@ -1,6 +1,7 @@
 import { type HttpOptions, serveHttp } from "../../commands/http.ts";
 import { MAX_DIRECT_BYTES } from "../../routes/direct_answer.ts";
 import { silentLog } from "../../routes/log.ts";
+import type { Limits } from "../../routes/service.ts";
 import { assert, assertEquals } from "../assert.ts";
 import { RawHttp } from "../../bench/raw_http.ts";
 import { byteAt, bytesAt, fakeApp, type FakeReader } from "./fake_reader.ts";
@@ -15,8 +16,8 @@ class Server implements AsyncDisposable {
   readonly done: Promise<boolean>;
   port = 0;
 
-  private constructor(grace: number, more: Partial<HttpOptions>, ready: () => void) {
-    const { app, reader } = fakeApp();
+  private constructor(grace: number, more: Partial<HttpOptions>, limits: Partial<Limits>, ready: () => void) {
+    const { app, reader } = fakeApp({ limits });
     this.reader = reader;
     reader.needleSize = 64 << 20;
     const options: HttpOptions = {
@@ -33,9 +34,13 @@ class Server implements AsyncDisposable {
     this.done = serveHttp((request, bindings) => app.fetch(request, bindings), options);
   }
 
-  static async start(grace = 5_000, more: Partial<HttpOptions> = {}): Promise<Server> {
+  static async start(
+    grace = 5_000,
+    more: Partial<HttpOptions> = {},
+    limits: Partial<Limits> = {},
+  ): Promise<Server> {
     const { promise, resolve } = Promise.withResolvers<void>();
-    const server = new Server(grace, more, resolve);
+    const server = new Server(grace, more, limits, resolve);
     await promise;
     return server;
   }
@@ -167,6 +172,21 @@ Deno.test("an answer beyond the bytes that may wait for sockets is copied: nothi
   assertEquals(await client.exchange(readRequest(9, 1 << 20), 200), bytesAt(9, 1 << 20));
   for (const connection of stalled) connection.close();
   await server.released();
+});
+
+Deno.test("no more waits for clients that do not take it than the ceiling says; a read beyond it gets 503", async () => {
+  await using server = await Server.start(5_000, {}, { maxWaitingBytes: 4 << 20 });
+  const stalled = await Promise.all(Array.from({ length: 12 }, () => server.connect()));
+  for (const connection of stalled) for (let n = 0; n < 8; n++) await write(connection, readRequest(n, 1 << 20));
+  assert(await server.settled() <= 4);
+  for (const connection of stalled) connection.close();
+  await server.released();
+
+  await using narrow = await Server.start(5_000, {}, { maxWaitingBytes: 65_536 });
+  using client = await RawHttp.connect(`127.0.0.1:${narrow.port}`, 1 << 20);
+  await client.exchange(readRequest(9, 65_537), 503);
+  assertEquals(await client.exchange(readRequest(9, 65_536), 200), bytesAt(9, 65_536));
+  await narrow.released();
 });
 
 Deno.test("a client that takes nothing of its answers for the stall timeout is cut off, and its memory comes back", async () => {
