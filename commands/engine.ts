@@ -3,56 +3,10 @@
  *
  * @module
  */
-import { LOG_LEVELS, type LogLevel } from "../routes/log.ts";
 import { ENGINE_PORT } from "../src/engine/protocol.ts";
-import { ConfigError } from "../src/rdma/errors.ts";
-import type { RdmaAddress } from "../src/rdma/provider.ts";
-import type { Arguments, Command } from "./command.ts";
-import {
-  CRC_MODES,
-  type CrcMode,
-  parseAddress,
-  parseChoice,
-  parseNumber,
-  type ProviderName,
-  PROVIDERS,
-} from "./values.ts";
-
-/** What `verbena engine` was asked to do. Times are milliseconds. */
-export interface EngineOptions {
-  /** SeaweedFS volume directories, at least one. */
-  readonly directories: readonly string[];
-  /** Where their `.idx` files are, if not beside the `.dat` files. */
-  readonly indexDirectory: string | undefined;
-  /** Where it listens for RDMA connections. */
-  readonly listen: RdmaAddress;
-  /** What moves the bytes. */
-  readonly provider: ProviderName;
-  /** CRCs of iWARP's frames. */
-  readonly crc: CrcMode;
-  /** Sessions at once. */
-  readonly maxSessions: number;
-  /** How long sessions under way are waited for when the engine stops. */
-  readonly grace: number;
-  /** The quietest level of log line that is written. */
-  readonly logLevel: LogLevel;
-}
-
-/** Reads the flags. Throws ConfigError. */
-export function engineOptions(given: Arguments): EngineOptions {
-  const directories = given.values("dir");
-  if (directories.length === 0) throw new ConfigError("--dir is missing: name a SeaweedFS volume directory, --dir DIR");
-  return {
-    directories,
-    indexDirectory: given.value("index-dir"),
-    listen: parseAddress("listen", given.value("listen") ?? `[::]:${ENGINE_PORT}`, ENGINE_PORT),
-    provider: parseChoice("provider", given.value("provider") ?? "auto", PROVIDERS),
-    crc: parseChoice("crc", given.value("crc") ?? "auto", CRC_MODES),
-    maxSessions: parseNumber("max-sessions", given.value("max-sessions") ?? "1000", 1, 1_000_000),
-    grace: parseNumber("grace", given.value("grace") ?? "5000", 0, 3_600_000),
-    logLevel: parseChoice("log-level", given.value("log-level") ?? "info", LOG_LEVELS),
-  };
-}
+import type { Command } from "./command.ts";
+import { engineOptions } from "./engine_options.ts";
+import { VOLUME_FLAGS } from "./volume_flags.ts";
 
 /** `verbena engine`. */
 export const engineCommand: Command = {
@@ -62,18 +16,14 @@ export const engineCommand: Command = {
   role: "engine",
   positionals: { minimum: 0, maximum: 0 },
   flags: {
-    "dir": { type: "string", value: "DIR", multiple: true, help: "serve this SeaweedFS volume directory; repeatable" },
-    "index-dir": { type: "string", value: "DIR", help: "where the .idx files are (beside the .dat files)" },
+    ...VOLUME_FLAGS,
     "listen": {
       type: "string",
       value: "HOST:PORT",
       help: `where RDMA connections are taken; port 0: any ([::]:${ENGINE_PORT})`,
     },
-    "provider": { type: "string", value: "NAME", help: "what moves the bytes: auto, verbs or iwarp (auto)" },
-    "crc": { type: "string", value: "MODE", help: "CRCs of iWARP frames: auto, on or off (auto)" },
     "max-sessions": { type: "string", value: "COUNT", help: "sessions at once (1000)" },
     "grace": { type: "string", value: "MS", help: "how long sessions under way are waited for at the end (5000)" },
-    "log-level": { type: "string", value: "LEVEL", help: "debug, info, warn or error (info)" },
   },
   async run(given, context): Promise<void> {
     const options = engineOptions(given);

@@ -8,7 +8,7 @@ import { EngineClient, EngineReader, EngineServer, FallbackReader, type NeedleRe
 import { ConfigError, type ProtectionDomain, type RdmaAddress, reasonOf } from "../src/rdma/mod.ts";
 import { MasterClient, Store, VolumeServerReader, writeSampleVolume } from "../src/seaweed/mod.ts";
 import { engineLog, openDomain } from "./providers.ts";
-import type { ServeOptions } from "./serve.ts";
+import type { ServeOptions } from "./serve_options.ts";
 
 /** A reader that is open, and what is known to be behind it. */
 export interface OpenReader extends AsyncDisposable {

@@ -6,7 +6,7 @@
 import { createLog } from "../routes/log.ts";
 import { EngineServer } from "../src/engine/mod.ts";
 import type { Context } from "./command.ts";
-import type { EngineOptions } from "./engine.ts";
+import type { EngineOptions } from "./engine_options.ts";
 import { openStore } from "./open_reader.ts";
 import { engineLog, openDomain } from "./providers.ts";
 import { formatAddress } from "./values.ts";

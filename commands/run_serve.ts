@@ -8,7 +8,7 @@ import { curlLines } from "../routes/home.ts";
 import type { Context } from "./command.ts";
 import { serveHttp } from "./http.ts";
 import { type OpenReader, openReader } from "./open_reader.ts";
-import type { ServeOptions } from "./serve.ts";
+import type { ServeOptions } from "./serve_options.ts";
 import { formatAddress } from "./values.ts";
 
 /** Serves the HTTP API until the process is asked to stop, and then finishes the reads in progress. */

@@ -27,7 +27,7 @@ Deno.test("main.ts refuses bad usage with 2, one line on stderr and nothing on s
   assertEquals([code, stdout], [2, ""]);
   assertEquals(
     stderr,
-    `verbena serve: --provider: got "carrier-pigeon", want auto, verbs or iwarp; see verbena serve --help\n`,
+    `verbena serve: --provider: got "carrier-pigeon", want auto or iwarp; see verbena serve --help\n`,
   );
 });
 

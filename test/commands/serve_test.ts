@@ -1,7 +1,7 @@
 import type { OpenReader } from "../../commands/open_reader.ts";
 import { serve } from "../../commands/run_serve.ts";
 import { serveHttp } from "../../commands/http.ts";
-import { serveOptions } from "../../commands/serve.ts";
+import { serveOptions } from "../../commands/serve_options.ts";
 import { Arguments } from "../../commands/command.ts";
 import { silentLog } from "../../routes/log.ts";
 import { SystemError } from "../../src/rdma/errors.ts";

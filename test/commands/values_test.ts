@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { Arguments } from "../../commands/command.ts";
 import { mustLaunch } from "../../commands/launch.ts";
-import { serveOptions } from "../../commands/serve.ts";
+import { serveOptions } from "../../commands/serve_options.ts";
 import { formatAddress, parseAddress, parseEngineAddress, parseNumber } from "../../commands/values.ts";
 import { ConfigError } from "../../src/rdma/errors.ts";
 import { assert, assertEquals, assertThrows } from "../assert.ts";

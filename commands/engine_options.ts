@@ -1,0 +1,55 @@
+/**
+ * What `verbena engine` was asked to do, read from its flags.
+ *
+ * @module
+ */
+import { LOG_LEVELS, type LogLevel } from "../routes/log.ts";
+import { ENGINE_PORT } from "../src/engine/protocol.ts";
+import { ConfigError } from "../src/rdma/errors.ts";
+import type { RdmaAddress } from "../src/rdma/provider.ts";
+import type { Arguments } from "./command.ts";
+import {
+  CRC_MODES,
+  type CrcMode,
+  parseAddress,
+  parseChoice,
+  parseNumber,
+  type ProviderName,
+  PROVIDERS,
+} from "./values.ts";
+
+/** What `verbena engine` was asked to do. Times are milliseconds. */
+export interface EngineOptions {
+  /** SeaweedFS volume directories, at least one. */
+  readonly directories: readonly string[];
+  /** Where their `.idx` files are, if not beside the `.dat` files. */
+  readonly indexDirectory: string | undefined;
+  /** Where it listens for RDMA connections. */
+  readonly listen: RdmaAddress;
+  /** What moves the bytes. */
+  readonly provider: ProviderName;
+  /** CRCs of iWARP's frames. */
+  readonly crc: CrcMode;
+  /** Sessions at once. */
+  readonly maxSessions: number;
+  /** How long sessions under way are waited for when the engine stops. */
+  readonly grace: number;
+  /** The quietest level of log line that is written. */
+  readonly logLevel: LogLevel;
+}
+
+/** Reads the flags. Throws ConfigError. */
+export function engineOptions(given: Arguments): EngineOptions {
+  const directories = given.values("dir");
+  if (directories.length === 0) throw new ConfigError("--dir is missing: name a SeaweedFS volume directory, --dir DIR");
+  return {
+    directories,
+    indexDirectory: given.value("index-dir"),
+    listen: parseAddress("listen", given.value("listen") ?? `[::]:${ENGINE_PORT}`, ENGINE_PORT),
+    provider: parseChoice("provider", given.value("provider") ?? "auto", PROVIDERS),
+    crc: parseChoice("crc", given.value("crc") ?? "auto", CRC_MODES),
+    maxSessions: parseNumber("max-sessions", given.value("max-sessions") ?? "1000", 1, 1_000_000),
+    grace: parseNumber("grace", given.value("grace") ?? "5000", 0, 3_600_000),
+    logLevel: parseChoice("log-level", given.value("log-level") ?? "info", LOG_LEVELS),
+  };
+}
