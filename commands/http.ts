@@ -9,11 +9,11 @@ import type { AddressInfo } from "node:net";
 import { getRequestListener } from "@hono/node-server";
 import { ALREADY_SENT, type NodeBindings } from "../routes/direct_answer.ts";
 import type { Log } from "../routes/log.ts";
+import { formatAddress } from "../src/rdma/address.ts";
 import { CapabilityError, reasonOf, SystemError } from "../src/rdma/errors.ts";
 import type { RdmaAddress } from "../src/rdma/provider.ts";
 import { hasPromisedBody, sendBody } from "./http_body.ts";
 import { HttpConnections } from "./http_connections.ts";
-import { formatAddress } from "./values.ts";
 
 /** The longest head of a request, in bytes; a longer one gets 431. */
 export const MAX_HEAD_SIZE = 16_384;

@@ -6,8 +6,8 @@
 import type { Log } from "../routes/log.ts";
 import type { EngineLog } from "../src/engine/mod.ts";
 import { iwarpProvider } from "../src/iwarp/mod.ts";
-import { type ProtectionDomain, ProviderRegistry, type RdmaAddress } from "../src/rdma/mod.ts";
-import { type CrcMode, formatAddress, type ProviderName } from "./values.ts";
+import { formatAddress, type ProtectionDomain, ProviderRegistry, type RdmaAddress } from "../src/rdma/mod.ts";
+import type { CrcMode, ProviderName } from "./values.ts";
 
 /** Opens a protection domain that reaches `address`, and logs which provider it is and why not another. */
 export async function openDomain(

@@ -5,11 +5,11 @@
  */
 import { createLog } from "../routes/log.ts";
 import { EngineServer } from "../src/engine/mod.ts";
+import { formatAddress } from "../src/rdma/address.ts";
 import type { Context } from "./command.ts";
 import type { EngineOptions } from "./engine_options.ts";
 import { openStore } from "./open_reader.ts";
 import { engineLog, openDomain } from "./providers.ts";
-import { formatAddress } from "./values.ts";
 
 /** Serves volume directories until the process is asked to stop. */
 export async function engine(options: EngineOptions, context: Context): Promise<void> {

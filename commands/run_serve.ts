@@ -5,11 +5,11 @@
  */
 import { createApp, createLog, type Log } from "../routes/app.ts";
 import { curlLines } from "../routes/home.ts";
+import { formatAddress } from "../src/rdma/address.ts";
 import type { Context } from "./command.ts";
 import { serveHttp } from "./http.ts";
 import { type OpenReader, openReader } from "./open_reader.ts";
 import type { ServeOptions } from "./serve_options.ts";
-import { formatAddress } from "./values.ts";
 
 /** Serves the HTTP API until the process is asked to stop, and then finishes the reads in progress. */
 export async function serve(

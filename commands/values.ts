@@ -28,11 +28,6 @@ export function parseEngineAddress(flag: string, text: string): RdmaAddress {
   throw new ConfigError(`--${flag}: got ${JSON.stringify(text)}, want rdma:HOST[:${ENGINE_PORT}], as in rdma:10.0.0.1`);
 }
 
-/** An address as URLs and ready lines write it, `127.0.0.1:8081` or `[::1]:8081`. */
-export function formatAddress({ hostname, port }: RdmaAddress): string {
-  return `${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`;
-}
-
 /** Reads a whole number from `minimum` to `maximum`. Throws ConfigError that names the flag. */
 export function parseNumber(flag: string, text: string, minimum: number, maximum: number): number {
   const value = /^\d{1,15}$/.test(text) ? Number(text) : NaN;

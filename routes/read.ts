@@ -180,7 +180,7 @@ function documentAnswer(service: Service, request: ReadRequest, result: ReadResu
     timestamp: timestamp(service.clock),
     use_temp_file: false,
     temp_file: "",
-    data_preview: Array.from(preview, (byte) => byte.toString(16).padStart(2, "0")).join(""),
+    data_preview: preview.toHex(),
   });
   return new Response(body, { headers: { "content-type": "application/json", ...sourceHeaders(result) } });
 }

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { formatAddress } from "../rdma/address.ts";
 import { crc32c } from "../rdma/crc32c.ts";
 import { reasonOf, WireError } from "../rdma/errors.ts";
 import { Access } from "../rdma/memory.ts";
@@ -94,8 +95,7 @@ export class EngineClient implements AsyncDisposable {
 
   /** `rdma:127.0.0.1:18515`. */
   get name(): string {
-    const { hostname, port } = this.#address;
-    return `rdma:${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`;
+    return `rdma:${formatAddress(this.#address)}`;
   }
 
   /** How it is doing. */
@@ -255,8 +255,8 @@ export class EngineClient implements AsyncDisposable {
         continue;
       }
       if (this.#circuit.failures > 0) {
-        const pause = Math.ceil(this.#circuit.pause(performance.now()) / 1_000);
-        throw new ReadError("unavailable", `${this.name} is away: ${this.#lastError}`, Math.max(1, pause));
+        const seconds = Math.ceil(this.#circuit.pause(performance.now()) / 1_000);
+        throw new ReadError("unavailable", `${this.name} is away: ${this.#lastError}`, Math.max(1, seconds));
       }
       await unlessAborted(this.#attempt.promise, signal);
     }

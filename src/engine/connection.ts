@@ -87,11 +87,6 @@ export class EngineConnection {
     return new EngineConnection(await connectSmbDirect(domain, address, smbDirect), options);
   }
 
-  /** Requests under way. */
-  get underWay(): number {
-    return this.#pending.size;
-  }
-
   /** False once it is known to end, while {@linkcode closed} may still be some way off. */
   get usable(): boolean {
     return this.#usable;

@@ -102,9 +102,6 @@ export type Message<T extends MessageType = MessageType> = {
   };
 }[T];
 
-/** The messages that ask. */
-export const REQUESTS: ReadonlySet<MessageType> = new Set(["Ping", "GetCapabilities", "StartRead", "CompleteRead"]);
-
 const packer = new Packr({ useRecords: false, variableMapSize: true, encodeUndefinedAsNil: true });
 const unpacker = new Unpackr({ useRecords: false, int64AsType: "bigint", mapsAsObjects: true });
 

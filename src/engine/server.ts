@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { formatAddress } from "../rdma/address.ts";
 import { Access } from "../rdma/memory.ts";
 import { reasonOf } from "../rdma/errors.ts";
 import { type PoolStatistics, RegisteredPool } from "../rdma/pool.ts";
@@ -167,7 +168,7 @@ export class EngineServer implements AsyncDisposable {
   }
 
   async #accept(request: ConnectionRequest): Promise<void> {
-    const remote = `${request.remote.hostname}:${request.remote.port}`;
+    const remote = formatAddress(request.remote);
     const { log, maxConnections } = this.#options;
     if (this.#peers.size + this.#setUps.size >= maxConnections) {
       this.#errors.add("TooManyConnections");

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { formatAddress } from "../rdma/address.ts";
 import type { Completion } from "../rdma/completion.ts";
 import { reasonOf, type VerbenaError, VerbsError } from "../rdma/errors.ts";
 import type { MemoryRegion } from "../rdma/memory.ts";
@@ -229,7 +230,7 @@ export class IwarpEndpoint implements Endpoint {
   }
 
   get #call(): string {
-    return `connection with ${this.remote.hostname}:${this.remote.port}`;
+    return `connection with ${formatAddress(this.remote)}`;
   }
 
   #lost(error: unknown): VerbsError {

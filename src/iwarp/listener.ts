@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { formatAddress } from "../rdma/address.ts";
 import { reasonOf, VerbenaError, VerbsError, WireError } from "../rdma/errors.ts";
 import type { ConnectionRequest, Endpoint, EndpointOptions, Listener, RdmaAddress } from "../rdma/provider.ts";
 import { Counters } from "../rdma/statistics.ts";
@@ -154,7 +155,7 @@ class IwarpRequest implements ConnectionRequest {
       return endpoint;
     } catch (error) {
       closeQuietly(this.#socket);
-      const cause = deadline.explain(`accept ${this.remote.hostname}:${this.remote.port}`, error);
+      const cause = deadline.explain(`accept ${formatAddress(this.remote)}`, error);
       if (cause instanceof VerbenaError) endpoint?.abandon(cause);
       throw cause;
     }

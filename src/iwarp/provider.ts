@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { formatAddress } from "../rdma/address.ts";
 import { ConfigError, reasonOf, SystemError } from "../rdma/errors.ts";
 import type {
   Capabilities,
@@ -52,7 +53,7 @@ export function iwarpProvider(options: IwarpOptions = {}): Provider {
   return {
     name: "iwarp",
     unavailable: async (address) => {
-      const host = `${bracketed(address.hostname)}:${address.port}`;
+      const host = formatAddress(address);
       const { state } = await Deno.permissions.query({ name: "net", host });
       return state === "denied" ? `--allow-net does not cover ${host}` : undefined;
     },
@@ -96,7 +97,7 @@ export class IwarpDomain implements ProtectionDomain, EndpointMaker {
 
   /** Connects. */
   async connect(address: RdmaAddress, options: EndpointOptions = {}): Promise<Endpoint> {
-    const peer = `${bracketed(address.hostname)}:${address.port}`;
+    const peer = formatAddress(address);
     using deadline = setupDeadline(options.setupTimeout, options.signal);
     let socket: Deno.TcpConn;
     try {
@@ -126,7 +127,7 @@ export class IwarpDomain implements ProtectionDomain, EndpointMaker {
       return Promise.resolve(new IwarpListener(this, Deno.listen({ ...address, transport: "tcp" })));
     } catch (error) {
       const code = error instanceof Deno.errors.AddrInUse ? "EADDRINUSE" : "EADDRNOTAVAIL";
-      const call = `listen ${bracketed(address.hostname)}:${address.port}`;
+      const call = `listen ${formatAddress(address)}`;
       return Promise.reject(new SystemError(call, code, reasonOf(error)));
     }
   }
@@ -162,7 +163,7 @@ export class IwarpDomain implements ProtectionDomain, EndpointMaker {
         sendDepth: depth("sendDepth", options.sendDepth ?? 256),
         receiveDepth: depth("receiveDepth", options.receiveDepth ?? 256),
         ulpduSize: this.#settings.ulpduSize,
-        peer: `${bracketed(hostname)}:${port}`,
+        peer: formatAddress({ hostname, port }),
       },
       agreement,
       this.#table,
@@ -180,8 +181,4 @@ function depth(name: string, value: number, least = 1): number {
 
 function isLoopback(host: string): boolean {
   return host.startsWith("127.") || host === "::1" || host.startsWith("::ffff:127.");
-}
-
-function bracketed(host: string): string {
-  return host.includes(":") ? `[${host}]` : host;
 }

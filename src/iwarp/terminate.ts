@@ -168,8 +168,8 @@ export function decodeTerminate(bytes: Uint8Array): Termination {
   const header = bytes.subarray(hasLength ? 6 : 4);
   return {
     cause: standard || swapped ? cause : withOtherReading(cause, low, high),
-    control: toHex(bytes.subarray(0, 4)),
-    frame: hasHeader ? toHex(header.subarray(0, LONGEST_HEADER)) : "",
+    control: bytes.subarray(0, 4).toHex(),
+    frame: hasHeader ? header.subarray(0, LONGEST_HEADER).toHex() : "",
   };
 }
 
@@ -185,8 +185,4 @@ function withOtherReading(standard: Cause, layer: number, type: number): Cause {
   const other = knownCause(layer, type, standard.code);
   if (other === undefined || layer === type) return standard;
   return { ...standard, words: `${standard.words}; or, as Linux siw writes it, ${other.words}` };
-}
-
-function toHex(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

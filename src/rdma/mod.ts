@@ -4,6 +4,7 @@
  *
  * @module
  */
+export * from "./address.ts";
 export * from "./completion.ts";
 export * from "./crc32c.ts";
 export * from "./errors.ts";

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { formatAddress } from "./address.ts";
 import { CapabilityError, ConfigError, reasonOf } from "./errors.ts";
 import type { ProtectionDomain, Provider, RdmaAddress } from "./provider.ts";
 
@@ -57,6 +58,6 @@ export class ProviderRegistry {
       }
     }
     const reasons = passedOver.map((each) => `${each.name}: ${each.reason}`).join("; ");
-    throw new CapabilityError(`no RDMA provider reaches ${address.hostname}:${address.port} (${reasons})`);
+    throw new CapabilityError(`no RDMA provider reaches ${formatAddress(address)} (${reasons})`);
   }
 }

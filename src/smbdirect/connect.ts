@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { formatAddress } from "../rdma/address.ts";
 import type { ConnectionRequest, EndpointOptions, ProtectionDomain, RdmaAddress } from "../rdma/provider.ts";
 import { openConnection, type OpenEndpoint, type SmbDirectConnection } from "./connection.ts";
 import { resolveSettings, type Role, type SmbDirectOptions } from "./options.ts";
@@ -20,7 +21,7 @@ export async function connectSmbDirect(
   address: RdmaAddress,
   options: SmbDirectConnectionOptions = {},
 ): Promise<SmbDirectConnection> {
-  const peer = `${address.hostname}:${address.port}`;
+  const peer = formatAddress(address);
   return await open(domain, "active", peer, options, (endpointOptions) => domain.connect(address, endpointOptions));
 }
 
@@ -30,7 +31,7 @@ export async function acceptSmbDirect(
   request: ConnectionRequest,
   options: SmbDirectConnectionOptions = {},
 ): Promise<SmbDirectConnection> {
-  const peer = `${request.remote.hostname}:${request.remote.port}`;
+  const peer = formatAddress(request.remote);
   let answered = false;
   try {
     return await open(domain, "passive", peer, options, (endpointOptions) => {

@@ -2,7 +2,8 @@ import fc from "fast-check";
 import { Arguments } from "../../commands/command.ts";
 import { mustLaunch } from "../../commands/launch.ts";
 import { serveOptions } from "../../commands/serve_options.ts";
-import { formatAddress, parseAddress, parseEngineAddress, parseNumber } from "../../commands/values.ts";
+import { parseAddress, parseEngineAddress, parseNumber } from "../../commands/values.ts";
+import { formatAddress } from "../../src/rdma/address.ts";
 import { ConfigError } from "../../src/rdma/errors.ts";
 import { assert, assertEquals, assertThrows } from "../assert.ts";
 
