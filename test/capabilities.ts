@@ -13,12 +13,18 @@ export type Capability =
   /** FUSE mounts by this user. */
   | "fuse"
   /** tshark, and the right to capture on the loopback interface. */
-  | "tshark";
+  | "tshark"
+  /** An active port of the RDMA device rxe0, as the lab's guest has it. */
+  | "rxe"
+  /** An active port of the RDMA device siw0, as the lab's guest has it. */
+  | "siw";
 
 const probes: Record<Capability, () => Promise<void>> = {
   weed: async () => void await installWeed(),
   fuse: probeFuse,
   tshark: probeTshark,
+  rxe: () => probeDevice("rxe0"),
+  siw: () => probeDevice("siw0"),
 };
 
 const answers = new Map<Capability, Promise<string | undefined>>();
@@ -84,6 +90,13 @@ async function probeTshark(): Promise<void> {
   if (!await succeeds("tshark", ["--version"])) throw new Error("tshark not found: apt-get install tshark");
   if (!await succeeds("dumpcap", ["-q", "-i", "lo", "-a", "duration:0", "-w", "/dev/null"])) {
     throw new Error("dumpcap may not capture on lo: run as root, or join the group wireshark");
+  }
+}
+
+async function probeDevice(name: string): Promise<void> {
+  // Deno itself gives /sys only to processes that may do everything
+  if (!await succeeds("grep", ["-q", "ACTIVE", `/sys/class/infiniband/${name}/ports/1/state`])) {
+    throw new Error(`no active RDMA device ${name}: run this in the lab's guest (deno task lab)`);
   }
 }
 

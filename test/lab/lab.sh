@@ -1,0 +1,229 @@
+#!/usr/bin/env bash
+# The lab: a guest with real kernel RDMA, for machines whose own kernel has none. KVM is used where it works, and is not
+# needed.
+#
+#   lab.sh build              makes the guest's kernel from Debian's packages, once; says what is missing
+#   lab.sh run [-t SECONDS] [-o DIRECTORY] COMMAND…
+#                             boots, runs the command in the guest and ends with its status; one argument is shell text.
+#                             -t: how long it may take, 600 unless told; -o: kept as $OUT in the guest
+#   lab.sh test [FILE…]       type-checks the lab's tests here and runs them, or those of FILE, in one guest
+#   lab.sh clean              deletes every kernel but the one in use
+#
+# The guest sees this machine's files at their paths, with its programs, the checkout and Deno's cache; what it writes is
+# forgotten, but for $OUT. Its network is in guest/setup.sh. It ends with 124 when the time is up and with 125 when the
+# guest goes down.
+#
+# LAB_ACCEL=kvm|tcg  instead of trying        LAB_MEMORY=MiB  of the guest, 4096 unless told
+# LAB_MIRROR=URL     of Debian's packages     XDG_CACHE_HOME  kernels are below verbena/lab in it
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+root=$(cd "$here/../.." && pwd)
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/verbena/lab
+
+# What builds the kernel, what boots it, and the stock RDMA programs that tests run against.
+packages=(
+  debian-archive-keyring gcc libc6-dev make xz-utils kmod cpio busybox-static
+  qemu-system-x86 iproute2 util-linux
+  ibverbs-providers ibverbs-utils rdmacm-utils perftest ksmbd-tools cifs-utils
+)
+
+say() { echo "lab: $*" >&2; }
+
+give_up() { # status, reason
+  say "$2"
+  exit "$1"
+}
+
+usage() {
+  sed -nE '2,/^set /{/^#/s/^# ?//p}' "${BASH_SOURCE[0]}" >&2
+  exit 2
+}
+
+install_packages() {
+  [ "$(uname -m)" = x86_64 ] || give_up 1 "made for x86-64 only, this is $(uname -m)"
+  command -v dpkg-query >/dev/null || give_up 1 "needs Debian or a relative: no dpkg-query"
+  local missing=() package
+  for package in "${packages[@]}"; do
+    [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || missing+=("$package")
+  done
+  [ ${#missing[@]} -eq 0 ] && return
+  local install="apt-get install --no-install-recommends ${missing[*]}"
+  [ "$(id -u)" -eq 0 ] || give_up 1 "packages are missing: sudo $install"
+  say "$install"
+  export DEBIAN_FRONTEND=noninteractive
+  { apt-get -qq update && apt-get -qqy install --no-install-recommends "${missing[@]}"; } >/dev/null ||
+    give_up 1 "apt-get could not install ${missing[*]}"
+}
+
+# The directory of the newest kernel that today's recipe made; nothing when there is none.
+find_kernel() {
+  local recipe made
+  recipe=$(cat "$here/build.sh" "$here/guest/init" | sha256sum | cut -c 1-12)
+  for made in "$cache"/*-"$recipe"/kernel; do
+    [ -f "$made" ] && dirname "$made"
+  done | sort -V | tail -n 1
+}
+
+build() {
+  install_packages
+  mkdir -p "$cache"
+  exec {lock}>"$cache/lock"
+  flock "$lock"
+  kernel=$(find_kernel)
+  if [ -z "$kernel" ]; then
+    local recipe fresh
+    recipe=$(cat "$here/build.sh" "$here/guest/init" | sha256sum | cut -c 1-12)
+    fresh=$(mktemp -d "$cache/building.XXXXXX")
+    "$here/build.sh" "$fresh" || { rm -rf "$fresh"; give_up 1 "the kernel could not be built"; }
+    kernel=$cache/$(cat "$fresh/kernel")-$recipe
+    rm -rf "$kernel"
+    chmod 755 "$fresh"
+    mv "$fresh" "$kernel"
+    say "built $kernel"
+  fi
+  exec {lock}>&-
+}
+
+# Whether the guest gets as far as its initramfs under KVM: a /dev/kvm that opens may still not run a kernel. Asked once
+# a boot of this machine.
+kvm_works() {
+  [ -w /dev/kvm ] || return 1
+  local memo answer=no probe
+  memo=$kernel/kvm-$(cat /proc/sys/kernel/random/boot_id)
+  if [ ! -f "$memo" ]; then
+    probe=$(timeout 10 qemu-system-x86_64 -accel kvm "${machine[@]}" -serial stdio -append "console=ttyS0 panic=-1 lab.probe" \
+      </dev/null 2>&1 | tr -d '\0') || true
+    [[ $probe == *"lab: up"* ]] && answer=yes
+    rm -f "$kernel"/kvm-*
+    echo "$answer" >"$memo"
+    [ "$answer" = yes ] || say "/dev/kvm is there and runs no kernel: emulating"
+  fi
+  [ "$(cat "$memo")" = yes ]
+}
+
+# The variables a command may need from here.
+environment() {
+  local name
+  for name in $(compgen -e); do
+    case $name in
+      PATH | HOME | LANG | LC_* | TZ | XDG_CACHE_HOME | CI | NO_COLOR | REQUIRE_CAPABILITIES | DENO_* | VERBENA_* | LAB_*)
+        declare -p "$name"
+        ;;
+    esac
+  done
+}
+
+run() {
+  local limit=600 output=
+  OPTIND=1
+  while getopts :t:o: option; do
+    case $option in
+      t) limit=$OPTARG ;;
+      o) mkdir -p "$OPTARG" && output=$(cd "$OPTARG" && pwd) ;;
+      *) usage ;;
+    esac
+  done
+  shift $((OPTIND - 1))
+  [ $# -gt 0 ] && [[ $limit =~ ^[1-9][0-9]*$ ]] || usage
+  build
+
+  scratch=$(mktemp -d "${TMPDIR:-/tmp}/verbena-lab.XXXXXX")
+  trap 'stop; rm -rf "$scratch"' EXIT
+  trap 'exit 130' INT
+  trap 'exit 143' TERM HUP
+  cp "$here/guest/setup.sh" "$scratch/setup.sh"
+  if [ $# -eq 1 ]; then echo "$1"; else printf '%q ' "$@"; fi >"$scratch/command"
+  {
+    environment
+    printf 'lab_directory=%q lab_modules=%q lab_output=%q lab_one_stream=%q\n' "$PWD" "$kernel/lib/modules" "$output" \
+      "$([ /proc/self/fd/1 -ef /proc/self/fd/2 ] && echo yes)"
+  } >"$scratch/environment"
+  mkfifo "$scratch/stdout" "$scratch/stderr"
+
+  local machine=(
+    -cpu max,la57=off -smp 2 -m "${LAB_MEMORY:-4096}" -nodefaults -display none -no-reboot
+    -kernel "$kernel/vmlinuz" -initrd "$kernel/initramfs"
+  )
+  local accelerator=${LAB_ACCEL:-}
+  [ -n "$accelerator" ] || { kvm_works && accelerator=kvm || accelerator=tcg; }
+  [ "$accelerator" = tcg ] && accelerator=tcg,thread=multi,tb-size=1024
+  local share=security_model=none
+  local shares=(
+    -virtfs "local,path=/,mount_tag=host,$share,readonly=on,multidevs=remap"
+    -virtfs "local,path=$scratch,mount_tag=lab,$share"
+  )
+  [ -n "$output" ] && shares+=(-virtfs "local,path=$output,mount_tag=output,$share")
+
+  cat "$scratch/stdout" &
+  local readers=($!)
+  cat "$scratch/stderr" >&2 &
+  readers+=($!)
+  # it dies with this shell, however that ends
+  setpriv --pdeathsig KILL qemu-system-x86_64 -accel "$accelerator" "${machine[@]}" "${shares[@]}" \
+    -append "console=ttyS0 panic=-1 oops=panic mitigations=off nokaslr" -serial "file:$scratch/kernel.log" \
+    -device virtio-serial-pci \
+    -chardev "file,id=stdout,path=$scratch/stdout" -device virtserialport,chardev=stdout,name=stdout \
+    -chardev "file,id=stderr,path=$scratch/stderr" -device virtserialport,chardev=stderr,name=stderr \
+    </dev/null >"$scratch/qemu.log" 2>&1 &
+  qemu=$!
+  sleep "$limit" &
+  timer=$!
+  wait -n "$qemu" "$timer" || true
+  if [ -f "$scratch/status" ]; then
+    wait "$qemu" "${readers[@]}" || true
+    report_troubles
+    exit "$(cat "$scratch/status")"
+  fi
+  if kill -0 "$qemu" 2>/dev/null; then
+    report "the command had not ended after $limit s (-t gives it more)" 124
+  else
+    report "the guest went down before the command ended" 125
+  fi
+}
+
+# Says what happened with the last words of the guest's kernel, and ends.
+report() { # what, status
+  say "$1; its kernel's last words:"
+  { cat "$scratch/qemu.log"; tr -d '\r\0' <"$scratch/kernel.log" | tail -n 30; } 2>/dev/null | sed 's/^/  /' >&2
+  exit "$2"
+}
+
+# A kernel that warned may have misled the command.
+report_troubles() {
+  local troubles
+  troubles=$(tr -d '\r\0' <"$scratch/kernel.log" | grep -aE 'WARNING: |BUG: |lockup|blocked for more than|KASAN' | head -n 5) || true
+  [ -z "$troubles" ] || { say "the guest's kernel complained:"; sed 's/^/  /' <<<"$troubles" >&2; }
+}
+
+stop() {
+  kill "${timer:-}" "${qemu:-}" 2>/dev/null || true
+  wait 2>/dev/null || true
+}
+
+test_in_guest() {
+  build
+  cd "$root"
+  local files=("$@")
+  [ $# -gt 0 ] || files=(test/lab/)
+  deno check --quiet "${files[@]}"
+  run -t 1800 deno test --no-check --cached-only -P=lab --sanitize-ops --sanitize-resources "${files[@]}"
+}
+
+clean() {
+  local kept directory
+  kept=$(find_kernel)
+  for directory in "$cache"/*; do
+    [ "$directory" = "$kept" ] || rm -rf "$directory"
+  done
+}
+
+command=${1:-}
+[ $# -gt 0 ] && shift
+case $command in
+  build) build && echo "$kernel" ;;
+  run) run "$@" ;;
+  test) test_in_guest "$@" ;;
+  clean) clean ;;
+  *) usage ;;
+esac
