@@ -20,6 +20,9 @@ export type Functions<T extends Record<string, Deno.ForeignFunction>> = Deno.Sta
 /** Where each function is. */
 export type Addresses<T> = { readonly [name in keyof T]: bigint };
 
+/** Not for programs that this one starts. */
+const MFD_CLOEXEC = 1;
+
 let preferred: Reach = "shim";
 
 /** How functions bound last were reached: `pointer` where the shim cannot be had. */
@@ -47,20 +50,31 @@ export function functionsAt<const T extends Record<string, Deno.ForeignFunction>
   }
 }
 
+/** {@linkcode functionsAt}, bound once a thread for the same addresses: the devices of one driver share their functions. */
+export function boundFunctions<const T extends Record<string, Deno.ForeignFunction>>(
+  definitions: T,
+  addresses: Addresses<T>,
+): Functions<T> {
+  const key = Object.entries(addresses).map(([name, address]) => `${name}@${address}`).join();
+  let functions = bound.get(key);
+  if (functions === undefined) bound.set(key, functions = functionsAt<T>(definitions, addresses));
+  return functions as Functions<T>;
+}
+
+const bound = new Map<string, unknown>();
+
 function throughShim<T extends Record<string, Deno.ForeignFunction>>(
   definitions: T,
   addresses: Addresses<T>,
 ): Functions<T> {
   const image = absoluteSymbols(new Map(Object.entries(addresses)));
-  const fd = libc().memfd_create(cString("verbena-shim"), 0);
+  const fd = libc().memfd_create(cString("verbena-shim"), MFD_CLOEXEC);
   if (fd < 0) throw new Error("memfd_create failed");
-  try {
-    const written = libc().write(fd, image, BigInt(image.length));
-    if (written !== BigInt(image.length)) throw new Error(`write to a memfd: ${written} of ${image.length} bytes`);
-    return Deno.dlopen(`/proc/self/fd/${fd}`, definitions).symbols;
-  } finally {
-    libc().close(fd); // the loader has mapped it
-  }
+  const written = libc().write(fd, image, BigInt(image.length));
+  if (written !== BigInt(image.length)) throw new Error(`write to a memfd: ${written} of ${image.length} bytes`);
+  // The descriptor stays open: the loader knows libraries by their path, and would take the next one with this number
+  // for the library it has loaded already.
+  return Deno.dlopen(`/proc/self/fd/${fd}`, definitions).symbols;
 }
 
 function throughPointers<T extends Record<string, Deno.ForeignFunction>>(

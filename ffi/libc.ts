@@ -8,7 +8,8 @@
  */
 import { lazily } from "./library.ts";
 
-const SYMBOLS = {
+/** Its symbols, each behind its declaration in C. */
+export const LIBC = {
   // int *__errno_location(void);
   __errno_location: { parameters: [], result: "usize" },
   // int access(const char *pathname, int mode);
@@ -63,6 +64,6 @@ const SYMBOLS = {
 } as const satisfies Deno.ForeignLibraryInterface;
 
 /** The C library's functions. Throws NotCapable without `--allow-ffi`. */
-export const libc: () => Deno.StaticForeignLibraryInterface<typeof SYMBOLS> = lazily(() =>
-  Deno.dlopen("libc.so.6", SYMBOLS).symbols
+export const libc: () => Deno.StaticForeignLibraryInterface<typeof LIBC> = lazily(() =>
+  Deno.dlopen("libc.so.6", LIBC).symbols
 );
