@@ -1,0 +1,23 @@
+/**
+ * rdma-core's verbs and connection manager as objects, and the `verbs` provider on them.
+ *
+ * @module
+ */
+export * from "./address_handle.ts";
+export * from "./address_vector.ts";
+export * from "./completion_channel.ts";
+export * from "./completion_queue.ts";
+export * from "./context.ts";
+export * from "./device.ts";
+export * from "./libraries.ts";
+export * from "./memory_region.ts";
+export * from "./memory_window.ts";
+export * from "./protection_domain.ts";
+export * from "./queue_pair.ts";
+export * from "./queue_pair_attributes.ts";
+export * from "./readiness.ts";
+export * from "./receive_batch.ts";
+export * from "./request_memory.ts";
+export * from "./resource.ts";
+export * from "./send_batch.ts";
+export * from "./work_completions.ts";

@@ -1,0 +1,84 @@
+/**
+ * Receives, to be posted as one list.
+ *
+ * @module
+ */
+import { layout } from "../../ffi/mod.ts";
+import { checkRange } from "../rdma/memory.ts";
+import { type LocalMemory, RequestMemory } from "./request_memory.ts";
+
+const WR = layout.ibv_recv_wr;
+
+/** A list of `struct ibv_recv_wr`, made once and filled again and again; C reads it only while it is posted. */
+export class ReceiveBatch implements Disposable {
+  readonly #memory: RequestMemory;
+  #count = 0;
+  #entries = 0;
+
+  /** Room for `capacity` receives of up to `maxEntries` pieces of memory each. */
+  constructor(
+    /** Receives it holds. */ readonly capacity: number,
+    /** Pieces of memory of each. */ readonly maxEntries: number = 1,
+  ) {
+    this.#memory = new RequestMemory(WR.size, capacity, maxEntries, 0);
+  }
+
+  /** Receives in it now. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** The first one's address, for C. */
+  get address(): bigint {
+    return this.#memory.address;
+  }
+
+  /** Where C says which one it refused. */
+  get refusedAddress(): bigint {
+    return this.#memory.refusedAddress;
+  }
+
+  /** The index of the one that C refused in the call just made: those before it were taken. */
+  get refusedIndex(): number {
+    return this.#memory.refusedSlot;
+  }
+
+  /** Empties it. */
+  reset(): this {
+    this.#count = 0;
+    return this;
+  }
+
+  /** Adds a receive; {@linkcode into} gives it memory. Throws RangeError when the batch is full. */
+  receive(id: number): this {
+    const slot = this.#count;
+    if (slot >= this.capacity) throw new RangeError(`a batch of ${this.capacity} receives is full`);
+    const memory = this.#memory;
+    const at = slot * WR.size;
+    if (slot > 0) memory.setWide(at - WR.size + WR.next, memory.at + at);
+    memory.setWide(at + WR.wr_id, id);
+    memory.setWide(at + WR.next, 0);
+    memory.setWide(at + WR.sg_list, memory.entriesOf(slot));
+    memory.view.setInt32(at + WR.num_sge, 0, true);
+    this.#entries = 0;
+    this.#count++;
+    return this;
+  }
+
+  /** Gives the last receive `length` bytes at `offset` of `region` to fill. Throws RangeError beyond either. */
+  into(region: LocalMemory, offset = 0, length = region.length - offset): this {
+    checkRange(offset, length, region.length);
+    const slot = this.#count - 1;
+    if (slot < 0 || this.#entries >= this.maxEntries) {
+      throw new RangeError(`a receive of this batch has room for ${this.maxEntries} pieces of memory`);
+    }
+    this.#memory.setEntry(slot, this.#entries++, region.at + offset, length, region.localKey);
+    this.#memory.view.setInt32(slot * WR.size + WR.num_sge, this.#entries, true);
+    return this;
+  }
+
+  /** Unmaps the memory. */
+  [Symbol.dispose](): void {
+    this.#memory[Symbol.dispose]();
+  }
+}

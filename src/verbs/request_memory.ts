@@ -1,0 +1,90 @@
+/**
+ * Memory for lists of work requests: fixed slots, each with its scatter/gather entries, linked as they are used.
+ *
+ * @module
+ */
+import { layout, NativeMemory } from "../../ffi/mod.ts";
+
+const SGE = layout.ibv_sge;
+const HIGH = 0x1_0000_0000;
+
+/** A range that a work request may name: registered memory. */
+export interface LocalMemory {
+  /** The address of its first byte. */
+  readonly at: number;
+  /** Its size in bytes. */
+  readonly length: number;
+  /** The key that local work requests show. */
+  readonly localKey: number;
+}
+
+/** The slots of one kind of work request. Offsets are within {@linkcode view}. */
+export class RequestMemory implements Disposable {
+  /** The requests. */
+  readonly view: DataView<ArrayBuffer>;
+  /** Everything, as bytes. */
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** The first request's address. */
+  readonly address: bigint;
+  /** The same as a number. */
+  readonly at: number;
+  /** Where the pointer is that C sets to the first request it refused. */
+  readonly refusedAddress: bigint;
+  readonly #memory: NativeMemory;
+  readonly #entries: number; // offset of the first slot's scatter/gather entries
+  readonly #inline: number;
+  readonly #refused: number;
+
+  /** Room for `capacity` requests. */
+  constructor(
+    /** Bytes of one request. */ readonly requestSize: number,
+    /** Requests. */ readonly capacity: number,
+    /** Scatter/gather entries of each. */ readonly maxEntries: number,
+    /** Bytes of each that may be sent inline. */ readonly inlineSize: number,
+  ) {
+    this.#entries = capacity * requestSize;
+    this.#inline = this.#entries + capacity * maxEntries * SGE.size;
+    this.#refused = (this.#inline + capacity * inlineSize + 7) & ~7;
+    this.#memory = new NativeMemory(this.#refused + 8);
+    this.view = this.#memory.view;
+    this.bytes = this.#memory.bytes;
+    this.address = this.#memory.address;
+    this.at = this.#memory.at;
+    this.refusedAddress = this.address + BigInt(this.#refused);
+  }
+
+  /** Writes a number of up to 53 bits as 64. */
+  setWide(offset: number, value: number): void {
+    this.view.setUint32(offset, value >>> 0, true);
+    this.view.setUint32(offset + 4, Math.floor(value / HIGH), true);
+  }
+
+  /** The address of a slot's scatter/gather entries, as a number. */
+  entriesOf(slot: number): number {
+    return this.at + this.#entries + slot * this.maxEntries * SGE.size;
+  }
+
+  /** Writes one scatter/gather entry. */
+  setEntry(slot: number, entry: number, address: number, length: number, key: number): void {
+    const offset = this.#entries + (slot * this.maxEntries + entry) * SGE.size;
+    this.setWide(offset + SGE.addr, address);
+    this.view.setUint32(offset + SGE.length, length, true);
+    this.view.setUint32(offset + SGE.lkey, key, true);
+  }
+
+  /** The offset of a slot's inline bytes. */
+  inlineOf(slot: number): number {
+    return this.#inline + slot * this.inlineSize;
+  }
+
+  /** The slot of the first request that C refused in the call just made. */
+  get refusedSlot(): number {
+    const address = Number(this.view.getBigUint64(this.#refused, true));
+    return (address - this.at) / this.requestSize;
+  }
+
+  /** Unmaps the memory. */
+  [Symbol.dispose](): void {
+    this.#memory[Symbol.dispose]();
+  }
+}
