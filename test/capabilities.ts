@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { COMPILERS } from "../ffi/generate.ts";
 import { installWeed } from "./interop/weed_install.ts";
 
 /** What a test may need. */
@@ -14,6 +15,8 @@ export type Capability =
   | "fuse"
   /** tshark, and the right to capture on the loopback interface. */
   | "tshark"
+  /** rdma-core's headers, and compilers for the architectures whose layouts are kept. */
+  | "headers"
   /** An active port of the RDMA device rxe0, as the lab's guest has it. */
   | "rxe"
   /** An active port of the RDMA device siw0, as the lab's guest has it. */
@@ -23,6 +26,7 @@ const probes: Record<Capability, () => Promise<void>> = {
   weed: async () => void await installWeed(),
   fuse: probeFuse,
   tshark: probeTshark,
+  headers: probeHeaders,
   rxe: () => probeDevice("rxe0"),
   siw: () => probeDevice("siw0"),
 };
@@ -83,6 +87,19 @@ async function probeFuse(): Promise<void> {
   }
   if (!await succeeds("fusermount3", ["--version"])) {
     throw new Error("fusermount3 not found: apt-get install fuse3");
+  }
+}
+
+async function probeHeaders(): Promise<void> {
+  for (const compiler of Object.values(COMPILERS)) {
+    if (!await succeeds(compiler, ["--version"])) {
+      throw new Error(`${compiler} not found: apt-get install gcc gcc-aarch64-linux-gnu libc6-dev-arm64-cross`);
+    }
+  }
+  for (const header of ["infiniband/verbs.h", "rdma/rdma_cma.h"]) {
+    if (!await succeeds("test", ["-r", `/usr/include/${header}`])) {
+      throw new Error(`no ${header}: apt-get install libibverbs-dev librdmacm-dev`);
+    }
   }
 }
 
