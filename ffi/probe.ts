@@ -77,10 +77,11 @@ export const STRUCTS: Readonly<Record<string, StructProbe>> = {
     fields: words(`orig_attr comp_mask odp_caps.general_caps odp_caps.per_transport_caps.rc_odp_caps
       odp_caps.per_transport_caps.uc_odp_caps odp_caps.per_transport_caps.ud_odp_caps completion_timestamp_mask
       hca_core_clock device_cap_flags_ex tso_caps.max_tso tso_caps.supported_qpts rss_caps.supported_qpts
-      max_wq_type_rq packet_pacing_caps.qp_rate_limit_min packet_pacing_caps.qp_rate_limit_max
+      rss_caps.max_rwq_indirection_tables rss_caps.max_rwq_indirection_table_size rss_caps.rx_hash_fields_mask
+      rss_caps.rx_hash_function max_wq_type_rq packet_pacing_caps.qp_rate_limit_min packet_pacing_caps.qp_rate_limit_max
       packet_pacing_caps.supported_qpts raw_packet_caps tm_caps.max_rndv_hdr_size tm_caps.max_num_tags
       tm_caps.flags tm_caps.max_ops tm_caps.max_sge cq_mod_caps.max_cq_count cq_mod_caps.max_cq_period max_dm_size
-      pci_atomic_caps.fetch_add pci_atomic_caps.swap pci_atomic_caps.compare_swap xrc_odp_caps`),
+      pci_atomic_caps.fetch_add pci_atomic_caps.swap pci_atomic_caps.compare_swap xrc_odp_caps phys_port_cnt_ex`),
   },
   ibv_port_attr: {
     type: "struct ibv_port_attr",

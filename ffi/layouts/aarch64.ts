@@ -132,6 +132,10 @@ export const aarch64 = {
     tso_caps_max_tso: 288,
     tso_caps_supported_qpts: 292,
     rss_caps_supported_qpts: 296,
+    rss_caps_max_rwq_indirection_tables: 300,
+    rss_caps_max_rwq_indirection_table_size: 304,
+    rss_caps_rx_hash_fields_mask: 312,
+    rss_caps_rx_hash_function: 320,
     max_wq_type_rq: 328,
     packet_pacing_caps_qp_rate_limit_min: 332,
     packet_pacing_caps_qp_rate_limit_max: 336,
@@ -149,6 +153,7 @@ export const aarch64 = {
     pci_atomic_caps_swap: 386,
     pci_atomic_caps_compare_swap: 388,
     xrc_odp_caps: 392,
+    phys_port_cnt_ex: 396,
   },
   ibv_port_attr: {
     state: 0,
