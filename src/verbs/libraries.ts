@@ -8,13 +8,10 @@ import { CapabilityError } from "../rdma/errors.ts";
 
 /** Why verbs cannot be had at all in this process; undefined when the libraries open. */
 export function librariesFault(): string | undefined {
-  try {
-    return fault("libibverbs.so.1", "libibverbs1 ibverbs-providers", libibverbs) ??
-      fault("librdmacm.so.1", "librdmacm1", librdmacm);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotCapable) return "needs --allow-ffi, for any library";
-    throw error;
-  }
+  // Asked first, as trying without the right would put a question to whoever sits at the terminal.
+  if (Deno.permissions.querySync({ name: "ffi" }).state !== "granted") return "needs --allow-ffi, for any library";
+  return fault("libibverbs.so.1", "libibverbs1 ibverbs-providers", libibverbs) ??
+    fault("librdmacm.so.1", "librdmacm1", librdmacm);
 }
 
 function fault(library: string, packages: string, open: () => unknown): string | undefined {
