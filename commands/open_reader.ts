@@ -4,10 +4,11 @@
  * @module
  */
 import type { Log, Sample } from "../routes/app.ts";
-import { EngineClient, EngineReader, EngineServer, FallbackReader, type NeedleReader } from "../src/engine/mod.ts";
-import { ConfigError, type ProtectionDomain, type RdmaAddress, reasonOf } from "../src/rdma/mod.ts";
+import { EngineClient, EngineReader, FallbackReader, type NeedleReader } from "../src/engine/mod.ts";
+import { ConfigError, type RdmaAddress, reasonOf } from "../src/rdma/mod.ts";
 import { MasterClient, Store, VolumeServerReader, writeSampleVolume } from "../src/seaweed/mod.ts";
-import { engineLog, openDomain } from "./providers.ts";
+import { EngineServers } from "./engine_servers.ts";
+import { engineLog, openDomains } from "./providers.ts";
 import type { ServeOptions } from "./serve_options.ts";
 
 /** A reader that is open, and what is known to be behind it. */
@@ -37,13 +38,8 @@ export async function openReader(options: ServeOptions, version: string, log: Lo
   if (directories.length > 0) addresses.push(await openOwnEngine(options, directories, version, log, opening));
   const engines: EngineClient[] = [];
   for (const address of addresses) {
-    const domain = await openDomain(options, address, log);
-    engines.push(
-      new EngineClient(domain, address, {
-        answerTimeout: options.timeout,
-        log: engineLog(log),
-      }),
-    );
+    const domains = await openDomains(options, address, log);
+    engines.push(new EngineClient(domains, address, { answerTimeout: options.timeout, log: engineLog(log) }));
   }
   const engineReader = new EngineReader(engines, { readAhead: { ahead: options.readAhead } });
   const reader = options.masters.length === 0 ? engineReader : await withFallback(engineReader, options);
@@ -78,13 +74,9 @@ async function openOwnEngine(
   stack: AsyncDisposableStack,
 ): Promise<RdmaAddress> {
   const store = stack.use(openStore(directories, options.indexDirectory));
-  const domain: ProtectionDomain = stack.use(await openDomain(options, OWN_ENGINE, log));
-  const server = await EngineServer.start(domain, OWN_ENGINE, store, {
-    version,
-    maxSessions: options.maxSessions,
-    log: engineLog(log),
-  });
-  stack.use(server);
+  const domains = await openDomains(options, OWN_ENGINE, log);
+  const { maxSessions } = options;
+  const server = stack.use(await EngineServers.start(domains, OWN_ENGINE, store, { version, maxSessions }, log));
   return server.address;
 }
 

@@ -9,20 +9,31 @@ import { iwarpProvider } from "../src/iwarp/mod.ts";
 import { formatAddress, type ProtectionDomain, ProviderRegistry, type RdmaAddress } from "../src/rdma/mod.ts";
 import type { CrcMode, ProviderName } from "./values.ts";
 
-/** Opens a protection domain that reaches `address`, and logs which provider it is and why not another. */
-export async function openDomain(
-  options: { provider: ProviderName; crc: CrcMode },
+/** Which provider is asked for, and how the providers are to behave. */
+export interface ProviderChoice {
+  /** What moves the bytes. */
+  readonly provider: ProviderName;
+  /** CRCs of iWARP's frames. */
+  readonly crc: CrcMode;
+}
+
+/**
+ * Opens a protection domain for `address` with each provider that can, the preferred one first, and logs which they are
+ * and why not another.
+ */
+export async function openDomains(
+  options: ProviderChoice,
   address: RdmaAddress,
   log: Log,
-): Promise<ProtectionDomain> {
+): Promise<[ProtectionDomain, ...ProtectionDomain[]]> {
   const registry = new ProviderRegistry([iwarpProvider({ crc: options.crc })]);
-  const { domain, passedOver } = await registry.choose(options.provider, address);
-  log.write("info", "provider chosen", {
+  const [first, ...others] = await registry.chooseAll(options.provider, address);
+  log.write("info", "providers chosen", {
     address: formatAddress(address),
-    transport: domain.transport,
-    passed_over: passedOver.map(({ name, reason }) => `${name}: ${reason}`).join("; "),
+    transports: [first, ...others].map(({ domain }) => domain.transport).join(", "),
+    passed_over: first.passedOver.map(({ name, reason }) => `${name}: ${reason}`).join("; "),
   });
-  return domain;
+  return [first.domain, ...others.map(({ domain }) => domain)];
 }
 
 /** A process's log, as the engine's two sides write to it. */

@@ -52,29 +52,38 @@ const SHORT_LIFE = 1_000;
 const MAX_NEEDLE_SIZE = BigInt(Number.MAX_SAFE_INTEGER);
 const MAX_KEY = (1n << 64n) - 1n;
 
+/** What a connection goes over, and the memory that peers of its kind can reach. */
+interface Way {
+  readonly domain: ProtectionDomain;
+  readonly pool: RegisteredPool;
+}
+
 /** The client of one engine. */
 export class EngineClient implements AsyncDisposable {
   /** Connections made. */
   connections = 0;
-  readonly #domain: ProtectionDomain;
+  readonly #domains: readonly ProtectionDomain[];
   readonly #address: RdmaAddress;
   readonly #options: Required<EngineClientOptions>;
-  readonly #pool: RegisteredPool;
   readonly #circuit = new Circuit();
   readonly #closing = new AbortController();
   readonly #maintaining: Promise<void>;
   #attempt = Promise.withResolvers<void>(); // settled when the present try to connect is over
   #connection: EngineConnection | undefined;
+  #way: Way; // what the connection goes over, or the last one went
   #capabilities: MessageData<"GetCapabilitiesResponse"> | undefined;
   #lastError = "";
 
-  /** Starts to connect. The domain is the client's to dispose, in {@linkcode close}. */
+  /**
+   * Starts to connect, over the first of `domains` whose kind the engine answers to; each time anew, in this order. They
+   * are the client's to dispose, in {@linkcode close}.
+   */
   constructor(
-    domain: ProtectionDomain,
+    domains: readonly [ProtectionDomain, ...ProtectionDomain[]],
     address: RdmaAddress,
     options: EngineClientOptions = {},
   ) {
-    this.#domain = domain;
+    this.#domains = domains;
     this.#address = address;
     this.#options = {
       setupTimeout: 2_000,
@@ -84,12 +93,7 @@ export class EngineClient implements AsyncDisposable {
       log: () => {},
       ...options,
     };
-    const { poolCeiling, maxReadSize } = this.#options;
-    this.#pool = new RegisteredPool(domain, {
-      access: Access.LOCAL_WRITE | Access.REMOTE_WRITE,
-      ceiling: poolCeiling,
-      largest: maxReadSize,
-    });
+    this.#way = this.#wayOver(domains[0]);
     this.#maintaining = this.#maintain();
   }
 
@@ -104,7 +108,7 @@ export class EngineClient implements AsyncDisposable {
     return {
       address: this.name,
       connected: this.#connection?.usable === true,
-      transport: this.#domain.transport,
+      transport: this.#way.domain.transport,
       circuit: this.#connection?.usable ? "closed" : this.#circuit.state(performance.now()),
       lastError: this.#lastError,
       ...(capabilities === undefined ? {} : {
@@ -121,7 +125,7 @@ export class EngineClient implements AsyncDisposable {
 
   /** Its registered memory. */
   get pool(): PoolStatistics {
-    return this.#pool.statistics;
+    return this.#way.pool.statistics;
   }
 
   /** The longest range of one read, in bytes. */
@@ -146,13 +150,13 @@ export class EngineClient implements AsyncDisposable {
     }
   }
 
-  /** Closes the connection, gives requests under way `grace` milliseconds to leave, and disposes the domain. */
+  /** Closes the connection, gives requests under way `grace` milliseconds to leave, and disposes the domains. */
   async close(grace = 1_000): Promise<void> {
     this.#closing.abort();
     await this.#connection?.close(grace);
     await this.#maintaining;
-    this.#pool[Symbol.dispose]();
-    this.#domain[Symbol.dispose]();
+    this.#way.pool[Symbol.dispose]();
+    for (const domain of this.#domains) domain[Symbol.dispose]();
   }
 
   /** The same as close(). */
@@ -163,14 +167,15 @@ export class EngineClient implements AsyncDisposable {
   async #readOnce(request: ReadRequest, signal: AbortSignal | undefined): Promise<Fetched> {
     const standing = this.#connection;
     const connection = standing?.usable ? standing : await this.#connected(signal);
+    const { domain, pool } = this.#way; // the connection's: both change together
     const { size } = request;
     if (size > this.maxReadSize) {
       throw new ReadError("internal", `a read of ${size} bytes: one session moves ${this.maxReadSize} at most`);
     }
-    const buffer = this.#pool.acquire(size) ??
-      await lendWithin(this.#pool, size, this.#options.answerTimeout, signal);
+    const buffer = pool.acquire(size) ?? await lendWithin(pool, size, this.#options.answerTimeout, signal);
     if (buffer === undefined) {
       signal?.throwIfAborted();
+      if (pool !== this.#way.pool) throw new ConnectionLost("the engine is reached another way by now");
       throw new ReadError("busy", `all ${this.#options.poolCeiling} bytes of registered memory are in use`, 1);
     }
     let call: Call;
@@ -182,7 +187,7 @@ export class EngineClient implements AsyncDisposable {
     }
     try {
       const answer = await unlessAborted(call.answer, signal);
-      return this.#finish(connection, request, buffer, answer);
+      return this.#finish(connection, request, buffer, answer, domain.transport);
     } catch (error) {
       // Until the engine has answered, or can no longer reach it, the memory is not free for another read.
       call.settled.then(() => buffer[Symbol.dispose]());
@@ -203,7 +208,13 @@ export class EngineClient implements AsyncDisposable {
     };
   }
 
-  #finish(connection: EngineConnection, request: ReadRequest, buffer: PooledBuffer, answer: Message): Fetched {
+  #finish(
+    connection: EngineConnection,
+    request: ReadRequest,
+    buffer: PooledBuffer,
+    answer: Message,
+    transport: string,
+  ): Fetched {
     if (answer.type === "Error") throw toReadError(answer.data);
     if (answer.type !== "StartReadResponse" || answer.data.transfer_size !== BigInt(request.size)) {
       const found = answer.type === "StartReadResponse" ? answer.data.transfer_size : answer.type;
@@ -225,7 +236,6 @@ export class EngineClient implements AsyncDisposable {
     if (!success) {
       throw new ReadError("corrupt", `the bytes received have CRC-32C ${crc}, the needle has ${expected_crc}`);
     }
-    const { transport } = this.#domain;
     return {
       buffer,
       needleSize: Number(needle_size),
@@ -281,25 +291,18 @@ export class EngineClient implements AsyncDisposable {
   }
 
   async #connectAndStay(): Promise<void> {
-    const { setupTimeout, answerTimeout, log } = this.#options;
+    const { log } = this.#options;
     const signal = this.#closing.signal;
-    const connection = await EngineConnection.open(this.#domain, this.#address, {
-      setupTimeout,
-      answerTimeout,
-      signal,
-    });
-    try {
-      this.#capabilities = await this.#askCapabilities(connection);
-      signal.throwIfAborted(); // close() knows only of a connection that it can see
-    } catch (error) {
-      await connection.close(0);
-      throw error;
-    }
+    const { domain, connection } = await this.#connectAnyWay();
     this.connections++;
     const since = performance.now();
+    if (domain !== this.#way.domain) {
+      this.#way.pool[Symbol.dispose]();
+      this.#way = this.#wayOver(domain);
+    }
     this.#connection = connection;
     this.#attempt.resolve();
-    log("info", "engine connected", { engine: this.name, transport: this.#domain.transport });
+    log("info", "engine connected", { engine: this.name, transport: domain.transport });
     const closure = await connection.closed;
     this.#connection = undefined;
     // Only now is it known what the connection was worth: an engine that drops each at once is not asked again at once.
@@ -309,6 +312,41 @@ export class EngineClient implements AsyncDisposable {
     if (signal.aborted) return;
     this.#lastError = closure.error === undefined ? "the engine closed the connection" : reasonOf(closure.error);
     log("warn", "engine connection lost", { engine: this.name, reason: this.#lastError });
+  }
+
+  // An engine may not speak what this machine would rather: it has no RDMA device, or a path that does not reach it.
+  async #connectAnyWay(): Promise<{ domain: ProtectionDomain; connection: EngineConnection }> {
+    const reasons: string[] = [];
+    for (const domain of this.#domains) {
+      try {
+        return { domain, connection: await this.#connect(domain) };
+      } catch (error) {
+        if (this.#closing.signal.aborted) throw error;
+        reasons.push(`${domain.transport}: ${reasonOf(error)}`);
+        if (this.#domains.length === 1) throw error;
+      }
+    }
+    throw new ReadError("unavailable", reasons.join("; "));
+  }
+
+  async #connect(domain: ProtectionDomain): Promise<EngineConnection> {
+    const { setupTimeout, answerTimeout } = this.#options;
+    const signal = this.#closing.signal;
+    const connection = await EngineConnection.open(domain, this.#address, { setupTimeout, answerTimeout, signal });
+    try {
+      this.#capabilities = await this.#askCapabilities(connection);
+      signal.throwIfAborted(); // close() knows only of a connection that it can see
+      return connection;
+    } catch (error) {
+      await connection.close(0);
+      throw error;
+    }
+  }
+
+  #wayOver(domain: ProtectionDomain): Way {
+    const { poolCeiling, maxReadSize } = this.#options;
+    const access = Access.LOCAL_WRITE | Access.REMOTE_WRITE;
+    return { domain, pool: new RegisteredPool(domain, { access, ceiling: poolCeiling, largest: maxReadSize }) };
   }
 
   async #askCapabilities(connection: EngineConnection): Promise<MessageData<"GetCapabilitiesResponse">> {

@@ -41,9 +41,36 @@ export class ProviderRegistry {
    * Throws ConfigError for a name it does not have, CapabilityError with every reason when none can.
    */
   async choose(name: string, address: RdmaAddress): Promise<Choice> {
+    const passedOver: PassedOver[] = [];
+    for await (const opened of this.#open(name, address, passedOver)) return { ...opened, passedOver };
+    throw noneReaches(address, passedOver);
+  }
+
+  /**
+   * Opens a protection domain for `address` with each provider that can: for who listens to peers of every kind, or does
+   * not know the peer's. At least one; throws as {@linkcode choose} does.
+   */
+  async chooseAll(name: string, address: RdmaAddress): Promise<[Choice, ...Choice[]]> {
+    const passedOver: PassedOver[] = [];
+    const choices: Choice[] = [];
+    using opening = new DisposableStack();
+    for await (const opened of this.#open(name, address, passedOver)) {
+      opening.use(opened.domain);
+      choices.push({ ...opened, passedOver });
+    }
+    opening.move();
+    const [first, ...others] = choices;
+    if (first === undefined) throw noneReaches(address, passedOver);
+    return [first, ...others];
+  }
+
+  async *#open(
+    name: string,
+    address: RdmaAddress,
+    passedOver: PassedOver[],
+  ): AsyncGenerator<{ provider: Provider; domain: ProtectionDomain }> {
     const candidates = name === "auto" ? this.providers : this.providers.filter((provider) => provider.name === name);
     if (candidates.length === 0) throw new ConfigError(`provider: ${name} is not one of ${this.names.join(", ")}`);
-    const passedOver: PassedOver[] = [];
     for (const provider of candidates) {
       const reason = await provider.unavailable(address);
       if (reason !== undefined) {
@@ -51,13 +78,16 @@ export class ProviderRegistry {
         continue;
       }
       try {
-        return { provider, domain: await provider.open(address), passedOver };
+        yield { provider, domain: await provider.open(address) };
       } catch (error) {
         if (!(error instanceof CapabilityError)) throw error;
         passedOver.push({ name: provider.name, reason: reasonOf(error) });
       }
     }
-    const reasons = passedOver.map((each) => `${each.name}: ${each.reason}`).join("; ");
-    throw new CapabilityError(`no RDMA provider reaches ${formatAddress(address)} (${reasons})`);
   }
+}
+
+function noneReaches(address: RdmaAddress, passedOver: readonly PassedOver[]): CapabilityError {
+  const reasons = passedOver.map((each) => `${each.name}: ${each.reason}`).join("; ");
+  return new CapabilityError(`no RDMA provider reaches ${formatAddress(address)} (${reasons})`);
 }

@@ -75,3 +75,26 @@ Deno.test("a defect in a provider is not taken for a reason to pass it over", as
   const registry = new ProviderRegistry([provider("verbs", { failure: new TypeError("defect") }), provider("iwarp")]);
   await assertRejects(() => registry.choose("auto", address), TypeError, "defect");
 });
+
+Deno.test("chooseAll() opens every provider that can, the preferred one first, and says why not the others", async () => {
+  const registry = new ProviderRegistry([
+    provider("verbs"),
+    provider("exotic", { reason: "no device" }),
+    provider("iwarp"),
+  ]);
+  const choices = await registry.chooseAll("auto", address);
+  assertEquals(choices.map(({ provider }) => provider.name), ["verbs", "iwarp"]);
+  assertEquals(choices.at(-1)?.passedOver, [{ name: "exotic", reason: "no device" }]);
+  assertEquals((await registry.chooseAll("iwarp", address)).map(({ provider }) => provider.name), ["iwarp"]);
+  const error = await assertRejects(() => registry.chooseAll("exotic", address), CapabilityError);
+  assertEquals(error.message, "no RDMA provider reaches 10.0.0.1:18515 (exotic: no device)");
+});
+
+Deno.test("chooseAll() leaves no domain open when a later provider has a defect", async () => {
+  const domain = new FakeDomain();
+  domain.register(64, 0);
+  const first: Provider = { ...provider("verbs"), open: () => Promise.resolve(domain) };
+  const registry = new ProviderRegistry([first, provider("iwarp", { failure: new TypeError("defect") })]);
+  await assertRejects(() => registry.chooseAll("auto", address), TypeError, "defect");
+  assertEquals(domain.regionCount, 0);
+});
