@@ -57,8 +57,7 @@ if (import.meta.main) {
     get stop(): AbortSignal {
       return stop ??= stopSignal();
     },
-    launch: (command) =>
-      mustLaunch(command.role) ? launch(command.role, new URL(import.meta.url), Deno.args) : undefined,
+    launch: (role) => mustLaunch(role) ? launch(role, new URL(import.meta.url), Deno.args) : undefined,
   };
   Deno.exit(await runCli(COMMANDS, Deno.args, context));
 }

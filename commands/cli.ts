@@ -4,12 +4,12 @@
  * @module
  */
 import { ConfigError, reasonOf, VerbenaError } from "../src/rdma/errors.ts";
-import { columns, type Command, type Context, helpOf, readArguments, suggest } from "./command.ts";
+import { columns, type Command, type Context, helpOf, readArguments, type Role, roleOf, suggest } from "./command.ts";
 
 /** What the process's outside offers to {@linkcode runCli}, on top of what it offers to commands. */
 export interface CliContext extends Context {
   /** Runs the command elsewhere, with the permissions of its role, where this process has not got them. */
-  readonly launch?: (command: Command) => Promise<number> | undefined;
+  readonly launch?: (role: Role) => Promise<number> | undefined;
 }
 
 /** The exit code of success. */
@@ -54,7 +54,7 @@ async function runCommand(command: Command, args: readonly string[], context: Cl
       context.print(helpOf(command));
       return EXIT_OK;
     }
-    const launched = context.launch?.(command);
+    const launched = context.launch?.(roleOf(command, given));
     if (launched !== undefined) return await launched;
     // Copied, so that a stop asked for from here on is heard: main.ts listens for signals once `stop` has been read.
     await command.run(given, { ...context });

@@ -7,7 +7,7 @@ import { parseArgs } from "node:util";
 import { ConfigError } from "../src/rdma/errors.ts";
 
 /** The permission sets of deno.json that commands run with. */
-export type Role = "serve" | "engine" | "client";
+export type Role = "serve" | "serve-rdma" | "engine" | "client";
 
 /** One flag. */
 export interface Flag {
@@ -71,14 +71,19 @@ export interface Command {
   readonly summary: string;
   /** What follows the name in the usage line. */
   readonly usage: string;
-  /** The permission set it runs with. */
-  readonly role: Role;
+  /** The permission set it runs with, which its flags may decide. */
+  readonly role: Role | ((given: Arguments) => Role);
   /** How many arguments it takes that are not flags. */
   readonly positionals: { readonly minimum: number; readonly maximum: number };
   /** Its flags, beside `--help` and `--debug`, which every command has. */
   readonly flags: Readonly<Record<string, Flag>>;
   /** Carries it out. Throws ConfigError for arguments that make no sense. */
   run(given: Arguments, context: Context): Promise<void>;
+}
+
+/** The permission set that a command runs with when it is given these flags. */
+export function roleOf(command: Command, given: Arguments): Role {
+  return typeof command.role === "function" ? command.role(given) : command.role;
 }
 
 /** Flags that every command has. */

@@ -9,9 +9,10 @@ import type { Role } from "./command.ts";
 
 /** What the roles cannot do without, as a cheap sign of whether a process has a role's set. */
 const SIGNS: Readonly<Record<Role, Deno.PermissionDescriptor>> = {
-  serve: { name: "net" },
-  engine: { name: "ffi" },
-  client: { name: "net" },
+  "serve": { name: "net" },
+  "serve-rdma": { name: "ffi" },
+  "engine": { name: "ffi" },
+  "client": { name: "net" },
 };
 
 /** Whether this process should start another to have the role's permissions: it lacks them, and may run Deno. */

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Command } from "./command.ts";
+import type { Arguments, Command } from "./command.ts";
 import { serveOptions } from "./serve_options.ts";
 import { VOLUME_FLAGS } from "./volume_flags.ts";
 
@@ -14,7 +14,7 @@ export const serveCommand: Command = {
     "Serves SeaweedFS needles, read over RDMA, to weed mount and other HTTP clients. Without --dir and --engine: a\n" +
     "sample volume.",
   usage: "[--listen HOST:PORT] [--dir DIR]… [--engine rdma:HOST]… [FLAG]…",
-  role: "serve",
+  role: (given) => mayUseDevices(given) ? "serve-rdma" : "serve",
   positionals: { minimum: 0, maximum: 0 },
   flags: {
     ...VOLUME_FLAGS,
@@ -38,3 +38,10 @@ export const serveCommand: Command = {
     await serve(options, context);
   },
 };
+
+// Devices are reached through libraries, which is a right of its own; an engine of this process listens on the loopback,
+// where there are none.
+function mayUseDevices(given: Arguments): boolean {
+  const provider = given.value("provider") ?? "auto";
+  return provider === "verbs" || (provider === "auto" && given.has("engine"));
+}

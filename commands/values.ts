@@ -49,7 +49,7 @@ export function parseChoice<T extends string>(flag: string, text: string, choice
 }
 
 /** Which provider moves the bytes; `auto` takes the first that reaches the other side. */
-export const PROVIDERS = ["auto", "iwarp"] as const;
+export const PROVIDERS = ["auto", "verbs", "iwarp"] as const;
 /** One of {@linkcode PROVIDERS}. */
 export type ProviderName = typeof PROVIDERS[number];
 

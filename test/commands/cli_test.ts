@@ -1,6 +1,6 @@
 import { runCli } from "../../commands/cli.ts";
 import type { CliContext } from "../../commands/cli.ts";
-import type { Command } from "../../commands/command.ts";
+import { type Command, readArguments, type Role, roleOf } from "../../commands/command.ts";
 import { engineCommand } from "../../commands/engine.ts";
 import { serveCommand } from "../../commands/serve.ts";
 import { CapabilityError } from "../../src/rdma/errors.ts";
@@ -130,7 +130,20 @@ Deno.test("a command is given its flags, its short flags and its arguments", asy
 
 Deno.test("a command is launched with its role's permissions where they are missing, and its exit code handed on", async () => {
   const command = commandOf(() => Promise.reject(new Error("ran here")));
-  const launch = (asked: Command) => asked.role === "serve" ? Promise.resolve(7) : undefined;
+  const launch = (role: Role) => role === "serve" ? Promise.resolve(7) : undefined;
   assertEquals((await run(["do"], [command], { launch })).code, 7);
   assertEquals((await run(["do", "--nmae"], [command], { launch })).code, 2);
+});
+
+Deno.test("verbena serve has the right to open libraries only where a device may have to be reached", () => {
+  const table: [string[], Role][] = [
+    [[], "serve"],
+    [["--dir", "/data"], "serve"],
+    [["--engine", "rdma:10.0.0.1"], "serve-rdma"],
+    [["--engine", "rdma:10.0.0.1", "--provider", "iwarp"], "serve"],
+    [["--dir", "/data", "--provider", "verbs"], "serve-rdma"],
+  ];
+  for (const [args, role] of table) {
+    assertEquals(roleOf(serveCommand, readArguments(serveCommand, args)), role, args.join(" "));
+  }
 });
