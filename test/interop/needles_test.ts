@@ -1,16 +1,10 @@
 import { assert, assertEquals, assertMatch } from "../assert.ts";
 import { testWith } from "../capabilities.ts";
 import { type Corpus, type Needle, writeCorpus } from "./corpus.ts";
+import { assertRange, LONGEST, randomRanges, RANGES } from "./needles.ts";
 import { Random } from "./random.ts";
 import { type Serve, startPair } from "./service.ts";
 import { Weed } from "./weed.ts";
-
-/** Ranges read in all. */
-const RANGES = 1_000;
-/** Reads under way at a time. */
-const READERS = 8;
-/** The longest of them: the kernel asks a mount for no more, and each is one read of the engine. */
-const LONGEST = 1024 * 1024;
 
 await testWith(["weed"], "needles that a real weed wrote, read over RDMA", async (t) => {
   const random = Random.fromEnvironment("needles_test");
@@ -19,22 +13,22 @@ await testWith(["weed"], "needles that a real weed wrote, read over RDMA", async
   await using pair = await startPair({ directories: weed.directories, indexDirectory: weed.indexDirectory });
   const { serve } = pair;
   await t.step(`${RANGES} random ranges are the bytes written, each read over RDMA`, async () => {
-    await randomRanges(serve, corpus, random);
+    await randomRanges(serve, corpus, random, "iwarp");
   });
   await t.step("whole chunks, each in several reads, are the bytes written", async () => {
     const chunks = corpus.needles.filter((one) => one.bytes.length > LONGEST);
     assertEquals(chunks.length, 2);
-    for (const needle of chunks) await assertRange(serve, needle, 0, needle.bytes.length);
+    for (const needle of chunks) await assertRange(serve, needle, 0, needle.bytes.length, "iwarp");
     const stats = await serve.stats();
     assertEquals([stats.rdma_reads, stats.http_fallbacks], [stats.successful_reads, 0]);
   });
   await t.step("a compressed needle is given uncompressed", async () => {
     const needle = corpus.needles.find((one) => one.of.endsWith(".txt")) as Needle;
-    await assertRange(serve, needle, 100_000, 50_000);
+    await assertRange(serve, needle, 100_000, 50_000, "iwarp");
   });
   await t.step("a needle that was replaced under its file id gives the later bytes", async () => {
     const needle = corpus.needles.find((one) => one.of === "replaced") as Needle;
-    await assertRange(serve, needle, 0, needle.bytes.length);
+    await assertRange(serve, needle, 0, needle.bytes.length, "iwarp");
   });
   await t.step("a deleted needle is 404", async () => {
     assert(corpus.deleted.length >= 2, "the corpus has deleted needles");
@@ -44,7 +38,7 @@ await testWith(["weed"], "needles that a real weed wrote, read over RDMA", async
     const fileId = await weed.assign();
     const bytes = random.bytes(10_000);
     await weed.put(fileId, bytes);
-    await assertRange(serve, { fileId, bytes, of: "short-lived" }, 10, 9_000);
+    await assertRange(serve, { fileId, bytes, of: "short-lived" }, 10, 9_000, "iwarp");
     await weed.delete(fileId);
     await assertStatus(serve, `file_id=${fileId}&offset=10&size=9000`, 404);
   });
@@ -55,58 +49,6 @@ await testWith(["weed"], "needles that a real weed wrote, read over RDMA", async
     assertEquals([...serve.stray, ...pair.engine.stray], [], "nothing but the log is on standard error");
   });
 });
-
-async function randomRanges(serve: Serve, corpus: Corpus, random: Random): Promise<void> {
-  const before = await serve.stats();
-  let left = RANGES;
-  let bytes = 0;
-  const reader = async () => {
-    while (left-- > 0) {
-      const needle = random.pick(corpus.needles);
-      const { offset, size } = random.range(needle.bytes.length);
-      const length = Math.min(size, LONGEST);
-      bytes += length;
-      await assertRange(serve, needle, offset, length);
-    }
-  };
-  await Promise.all(Array.from({ length: READERS }, reader));
-  const after = await serve.stats();
-  assertEquals({
-    requests: after.total_requests - before.total_requests,
-    successful: after.successful_reads - before.successful_reads,
-    rdma: after.rdma_reads - before.rdma_reads,
-    http: after.http_fallbacks - before.http_fallbacks,
-    bytes: after.total_bytes_read - before.total_bytes_read,
-    transport: after.transport,
-  }, { requests: RANGES, successful: RANGES, rdma: RANGES, http: 0, bytes, transport: "iwarp" });
-}
-
-async function assertRange(serve: Serve, needle: Needle, offset: number, size: number): Promise<void> {
-  const what = `${needle.of} ${needle.fileId} [${offset}, +${size})`;
-  const answer = await serve.read(needle.fileId, offset, size);
-  const body = new Uint8Array(await answer.arrayBuffer());
-  assertEquals(answer.status, 200, `${what}: ${answer.status === 200 ? "" : new TextDecoder().decode(body)}`);
-  const { headers } = answer;
-  assertEquals(
-    {
-      length: headers.get("content-length"),
-      source: headers.get("x-source"),
-      rdma: headers.get("x-rdma-used"),
-      transport: headers.get("x-transport"),
-      type: headers.get("content-type"),
-    },
-    { length: String(size), source: "rdma", rdma: "true", transport: "iwarp", type: "application/octet-stream" },
-    what,
-  );
-  assert(equalBytes(body, needle.bytes.subarray(offset, offset + size)), `${what}: wrong bytes`);
-}
-
-/** Far cheaper than a deep comparison, of which the difference would be megabytes of text. */
-function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
-  if (a.length !== b.length) return false;
-  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
-  return true;
-}
 
 async function refusals(serve: Serve, corpus: Corpus): Promise<void> {
   const needle = corpus.needles.find((one) => one.of.endsWith("short")) as Needle;

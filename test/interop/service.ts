@@ -10,8 +10,21 @@ const ROOT = new URL("../../", import.meta.url).pathname;
 /** How long a process may take to be ready: the first start type-checks nothing but loads everything. */
 const START = 60_000;
 
+/** What moves the bytes between the two. */
+export interface Over {
+  /** The provider both are told to use. */
+  provider: "auto" | "verbs" | "iwarp";
+  /** The address the engine listens on. */
+  hostname: string;
+}
+
+/** The embedded default, on any machine. */
+const OVER_LOOPBACK: Over = { provider: "auto", hostname: "127.0.0.1" };
+
 /** How an engine is set up. */
 export interface EngineOptions {
+  /** Default: whatever is there for the loopback. */
+  over?: Over;
   /** Volume folders. */
   directories: readonly string[];
   /** The folder of `.idx` files, where they have one. */
@@ -22,6 +35,8 @@ export interface EngineOptions {
 
 /** How a service is set up. */
 export interface ServeOptions {
+  /** What it is told to read through. Default `auto`. */
+  provider?: Over["provider"];
   /** The engine's address, `rdma:127.0.0.1:18515`. */
   engine: string;
   /** Bytes read ahead of sequential readers; 0 for none. */
@@ -48,18 +63,23 @@ export interface LogLine {
 
 /** What both have: one process, which can be ended, started again at the same port, stopped and continued. */
 class Service implements AsyncDisposable {
-  /** The port of 127.0.0.1 it listens on: the system's choice at the first start, the same again ever after. */
+  /** The port it listens on: the system's choice at the first start, the same again ever after. */
   port = 0;
   #process: Process | undefined;
 
   /** Nothing runs yet. */
-  constructor(private readonly role: "engine" | "serve", private readonly args: readonly string[]) {}
+  constructor(
+    private readonly role: "engine" | "serve",
+    private readonly args: readonly string[],
+    /** The address it listens on. */ readonly hostname: string = OVER_LOOPBACK.hostname,
+    private readonly permissions: string = role,
+  ) {}
 
   /** Starts the process; resolves at its ready line. */
   async launch(): Promise<void> {
     const options: ProcessOptions = { cwd: ROOT, name: `verbena ${this.role}` };
-    const listen = ["--listen", `127.0.0.1:${this.port}`];
-    const command = ["run", "--quiet", `-P=${this.role}`, "main.ts", this.role, ...listen, ...this.args];
+    const listen = ["--listen", `${this.hostname}:${this.port}`];
+    const command = ["run", "--quiet", `-P=${this.permissions}`, "main.ts", this.role, ...listen, ...this.args];
     this.#process = new Process(Deno.execPath(), command, options);
     try {
       const ready = await this.#process.line(new RegExp(`^verbena ${this.role} listening on \\S+:(\\d+)$`), START);
@@ -127,14 +147,16 @@ export class Engine extends Service {
     for (const directory of options.directories) args.push("--dir", directory);
     if (options.indexDirectory !== undefined) args.push("--index-dir", options.indexDirectory);
     if (options.crc !== undefined) args.push("--crc", options.crc);
-    const engine = new Engine("engine", args);
+    const { provider, hostname } = options.over ?? OVER_LOOPBACK;
+    args.push("--provider", provider);
+    const engine = new Engine("engine", args, hostname);
     await engine.launch();
     return engine;
   }
 
   /** `rdma:127.0.0.1:18515`, for {@linkcode ServeOptions}. */
   get address(): string {
-    return `rdma:127.0.0.1:${this.port}`;
+    return `rdma:${this.hostname}:${this.port}`;
   }
 }
 
@@ -148,7 +170,9 @@ export class Serve extends Service {
     if (options.timeout !== undefined) args.push("--timeout", String(options.timeout));
     if (options.master !== undefined) args.push("--master", options.master);
     if (options.readKeyFile !== undefined) args.push("--read-key-file", options.readKeyFile);
-    const serve = new Serve("serve", args);
+    if (options.provider !== undefined) args.push("--provider", options.provider);
+    const permissions = options.provider === "verbs" ? "serve-rdma" : "serve";
+    const serve = new Serve("serve", args, OVER_LOOPBACK.hostname, permissions);
     await serve.launch();
     return serve;
   }
@@ -201,7 +225,8 @@ export async function startPair(
 ): Promise<{ engine: Engine; serve: Serve } & AsyncDisposable> {
   await using stack = new AsyncDisposableStack();
   const engine = stack.use(await Engine.start(engineOptions));
-  const serve = stack.use(await Serve.start({ ...serveOptions, engine: engine.address }));
+  const { provider } = engineOptions.over ?? OVER_LOOPBACK;
+  const serve = stack.use(await Serve.start({ provider, ...serveOptions, engine: engine.address }));
   const owned = stack.move();
   return { engine, serve, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
