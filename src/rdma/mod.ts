@@ -6,7 +6,9 @@
  */
 export * from "./address.ts";
 export * from "./completion.ts";
+export * from "./completion_reader.ts";
 export * from "./crc32c.ts";
+export * from "./deadline.ts";
 export * from "./errors.ts";
 export * from "./memory.ts";
 export * from "./pool.ts";

@@ -5,9 +5,9 @@
  * @module
  */
 import { type Completion, completions, Opcode, Status, statusText } from "../rdma/completion.ts";
+import { Deadline } from "../rdma/deadline.ts";
 import { CapabilityError, ConfigError, reasonOf, SystemError, VerbenaError, VerbsError } from "../rdma/errors.ts";
 import type { Closure, Endpoint, EndpointOptions, ProtectionDomain, SendWork } from "../rdma/provider.ts";
-import { Deadline } from "./deadline.ts";
 import { MessageBacklog } from "./message_backlog.ts";
 import { SmbDirectMachine } from "./machine.ts";
 import type { SmbDirectParameters } from "./negotiation.ts";
