@@ -108,6 +108,13 @@ export const ibv_gid_type = {
   IBV_GID_TYPE_ROCE_V2: 2,
 } as const;
 
+/** C's `enum ibv_mig_state`. */
+export const ibv_mig_state = {
+  IBV_MIG_MIGRATED: 0,
+  IBV_MIG_REARM: 1,
+  IBV_MIG_ARMED: 2,
+} as const;
+
 /** C's `enum ibv_mtu`. */
 export const ibv_mtu = {
   IBV_MTU_256: 1,

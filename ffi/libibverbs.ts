@@ -142,6 +142,86 @@ export const EXTENDED_OPERATIONS = {
 /** Those verbs, callable, as far as the library and the device have them. */
 export type ExtendedOperations = Partial<Functions<typeof EXTENDED_OPERATIONS>>;
 
+/** How an extended completion queue is polled, through the functions that it holds itself. */
+export const EXTENDED_POLLING = {
+  // int start_poll(struct ibv_cq_ex *current, struct ibv_poll_cq_attr *attr);
+  start_poll: { parameters: ["usize", "buffer"], result: "i32" },
+  // int next_poll(struct ibv_cq_ex *current);
+  next_poll: { parameters: ["usize"], result: "i32" },
+  // void end_poll(struct ibv_cq_ex *current);
+  end_poll: { parameters: ["usize"], result: "void" },
+  // enum ibv_wc_opcode read_opcode(struct ibv_cq_ex *current);
+  read_opcode: { parameters: ["usize"], result: "i32" },
+  // uint32_t read_vendor_err(struct ibv_cq_ex *current);
+  read_vendor_err: { parameters: ["usize"], result: "u32" },
+  // uint32_t read_byte_len(struct ibv_cq_ex *current);
+  read_byte_len: { parameters: ["usize"], result: "u32" },
+  // __be32 read_imm_data(struct ibv_cq_ex *current);
+  read_imm_data: { parameters: ["usize"], result: "u32" },
+  // uint32_t read_qp_num(struct ibv_cq_ex *current);
+  read_qp_num: { parameters: ["usize"], result: "u32" },
+  // uint32_t read_src_qp(struct ibv_cq_ex *current);
+  read_src_qp: { parameters: ["usize"], result: "u32" },
+  // unsigned int read_wc_flags(struct ibv_cq_ex *current);
+  read_wc_flags: { parameters: ["usize"], result: "u32" },
+  // uint32_t read_slid(struct ibv_cq_ex *current);
+  read_slid: { parameters: ["usize"], result: "u32" },
+  // uint8_t read_sl(struct ibv_cq_ex *current);
+  read_sl: { parameters: ["usize"], result: "u8" },
+  // uint8_t read_dlid_path_bits(struct ibv_cq_ex *current);
+  read_dlid_path_bits: { parameters: ["usize"], result: "u8" },
+  // uint64_t read_completion_ts(struct ibv_cq_ex *current);
+  read_completion_ts: { parameters: ["usize"], result: "u64" },
+  // uint64_t read_completion_wallclock_ns(struct ibv_cq_ex *current);
+  read_completion_wallclock_ns: { parameters: ["usize"], result: "u64" },
+} as const satisfies Record<string, Deno.ForeignFunction>;
+
+/** Those functions, callable; it has those readers that were asked for when it was made. */
+export type ExtendedPolling = Partial<Functions<typeof EXTENDED_POLLING>>;
+
+/** How the send queue of an extended queue pair is filled, through the functions that it holds itself. */
+export const REQUEST_BUILDERS = {
+  // void wr_start(struct ibv_qp_ex *qp);
+  wr_start: { parameters: ["usize"], result: "void" },
+  // int wr_complete(struct ibv_qp_ex *qp);
+  wr_complete: { parameters: ["usize"], result: "i32" },
+  // void wr_abort(struct ibv_qp_ex *qp);
+  wr_abort: { parameters: ["usize"], result: "void" },
+  // void wr_atomic_cmp_swp(struct ibv_qp_ex *qp, uint32_t rkey, uint64_t remote_addr, uint64_t compare, uint64_t swap);
+  wr_atomic_cmp_swp: { parameters: ["usize", "u32", "u64", "u64", "u64"], result: "void" },
+  // void wr_atomic_fetch_add(struct ibv_qp_ex *qp, uint32_t rkey, uint64_t remote_addr, uint64_t add);
+  wr_atomic_fetch_add: { parameters: ["usize", "u32", "u64", "u64"], result: "void" },
+  // void wr_atomic_write(struct ibv_qp_ex *qp, uint32_t rkey, uint64_t remote_addr, const void *atomic_wr);
+  wr_atomic_write: { parameters: ["usize", "u32", "u64", "buffer"], result: "void" },
+  // void wr_bind_mw(struct ibv_qp_ex *qp, struct ibv_mw *mw, uint32_t rkey, const struct ibv_mw_bind_info *bind_info);
+  wr_bind_mw: { parameters: ["usize", "usize", "u32", "buffer"], result: "void" },
+  // void wr_local_inv(struct ibv_qp_ex *qp, uint32_t invalidate_rkey);
+  wr_local_inv: { parameters: ["usize", "u32"], result: "void" },
+  // void wr_rdma_read(struct ibv_qp_ex *qp, uint32_t rkey, uint64_t remote_addr);
+  wr_rdma_read: { parameters: ["usize", "u32", "u64"], result: "void" },
+  // void wr_rdma_write(struct ibv_qp_ex *qp, uint32_t rkey, uint64_t remote_addr);
+  wr_rdma_write: { parameters: ["usize", "u32", "u64"], result: "void" },
+  // void wr_rdma_write_imm(struct ibv_qp_ex *qp, uint32_t rkey, uint64_t remote_addr, __be32 imm_data);
+  wr_rdma_write_imm: { parameters: ["usize", "u32", "u64", "u32"], result: "void" },
+  // void wr_send(struct ibv_qp_ex *qp);
+  wr_send: { parameters: ["usize"], result: "void" },
+  // void wr_send_imm(struct ibv_qp_ex *qp, __be32 imm_data);
+  wr_send_imm: { parameters: ["usize", "u32"], result: "void" },
+  // void wr_send_inv(struct ibv_qp_ex *qp, uint32_t invalidate_rkey);
+  wr_send_inv: { parameters: ["usize", "u32"], result: "void" },
+  // void wr_set_ud_addr(struct ibv_qp_ex *qp, struct ibv_ah *ah, uint32_t remote_qpn, uint32_t remote_qkey);
+  wr_set_ud_addr: { parameters: ["usize", "usize", "u32", "u32"], result: "void" },
+  // void wr_set_inline_data(struct ibv_qp_ex *qp, void *addr, size_t length);
+  wr_set_inline_data: { parameters: ["usize", "buffer", "usize"], result: "void" },
+  // void wr_set_sge(struct ibv_qp_ex *qp, uint32_t lkey, uint64_t addr, uint32_t length);
+  wr_set_sge: { parameters: ["usize", "u32", "u64", "u32"], result: "void" },
+  // void wr_set_sge_list(struct ibv_qp_ex *qp, size_t num_sge, const struct ibv_sge *sg_list);
+  wr_set_sge_list: { parameters: ["usize", "usize", "buffer"], result: "void" },
+} as const satisfies Record<string, Deno.ForeignFunction>;
+
+/** Those functions, callable; it has those that were asked for when it was made. */
+export type RequestBuilders = Partial<Functions<typeof REQUEST_BUILDERS>>;
+
 /** The verbs of the device that `context` (a `struct ibv_context *`) was opened on. */
 export function operations(context: bigint): Operations {
   const view = viewAt(context, layout.ibv_context.size);
@@ -170,16 +250,40 @@ export function extendedOperations(context: bigint): ExtendedOperations {
   const compatibility = viewAt(context + BigInt(ibv_context.abi_compat), 8).getBigUint64(0, true);
   if (compatibility !== ALL_ONES) return {};
   const reach = Number(viewAt(context + BigInt(verbs_context.sz), 8).getBigUint64(0, true)) - ibv_context.size;
+  const names = (Object.keys(EXTENDED_OPERATIONS) as (keyof typeof EXTENDED_OPERATIONS)[])
+    .filter((name) => -verbs_context[name] <= reach);
+  return functionsIn(EXTENDED_OPERATIONS, context, verbs_context, names);
+}
+
+/** The functions of an extended completion queue, a `struct ibv_cq_ex *`. */
+export function extendedPolling(queue: bigint): ExtendedPolling {
+  return functionsIn(EXTENDED_POLLING, queue, layout.ibv_cq_ex);
+}
+
+/**
+ * The functions of an extended queue pair, a `struct ibv_qp_ex *`. The struct grows at its end, and the last of them is
+ * not there in older libraries: `names` says which to look for.
+ */
+export function requestBuilders(
+  queuePair: bigint,
+  names: readonly (keyof typeof REQUEST_BUILDERS)[],
+): RequestBuilders {
+  return functionsIn(REQUEST_BUILDERS, queuePair, layout.ibv_qp_ex, names);
+}
+
+// The functions whose pointers a struct holds; those that are NULL are left out.
+function functionsIn<const T extends Record<string, Deno.ForeignFunction>>(
+  definitions: T,
+  struct: bigint,
+  offsets: { readonly [name in keyof T]: number },
+  names: readonly (keyof T & string)[] = Object.keys(definitions),
+): Partial<Functions<T>> {
   const found: [string, bigint][] = [];
-  for (const name of Object.keys(EXTENDED_OPERATIONS) as (keyof typeof EXTENDED_OPERATIONS)[]) {
-    const offset = verbs_context[name];
-    if (-offset > reach) continue;
-    const address = viewAt(context + BigInt(offset), 8).getBigUint64(0, true);
+  for (const name of names) {
+    const address = viewAt(struct + BigInt(offsets[name]), 8).getBigUint64(0, true);
     if (address !== 0n) found.push([name, address]);
   }
   if (found.length === 0) return {};
-  const definitions = Object.fromEntries(
-    found.map(([name]) => [name, EXTENDED_OPERATIONS[name as keyof typeof EXTENDED_OPERATIONS]]),
-  );
-  return boundFunctions(definitions, Object.fromEntries(found)) as ExtendedOperations;
+  const wanted = Object.fromEntries(found.map(([name]) => [name, definitions[name] as Deno.ForeignFunction]));
+  return boundFunctions(wanted, Object.fromEntries(found)) as Partial<Functions<T>>;
 }

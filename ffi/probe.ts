@@ -137,8 +137,8 @@ export const STRUCTS: Readonly<Record<string, StructProbe>> = {
     type: "struct ibv_qp_attr",
     fields: words(`qp_state cur_qp_state path_mtu path_mig_state qkey rq_psn sq_psn dest_qp_num qp_access_flags
       cap.max_send_wr cap.max_recv_wr cap.max_send_sge cap.max_recv_sge cap.max_inline_data
-      ah_attr pkey_index en_sqd_async_notify sq_draining max_rd_atomic max_dest_rd_atomic min_rnr_timer port_num timeout
-      retry_cnt rnr_retry`),
+      ah_attr alt_ah_attr pkey_index alt_pkey_index en_sqd_async_notify sq_draining max_rd_atomic max_dest_rd_atomic
+      min_rnr_timer port_num timeout retry_cnt rnr_retry alt_port_num alt_timeout`),
   },
   ibv_ah_attr: {
     type: "struct ibv_ah_attr",
@@ -195,7 +195,7 @@ export const STRUCTS: Readonly<Record<string, StructProbe>> = {
 /** Enumerations, whose every member is taken. */
 export const ENUMERATIONS: readonly string[] = words(`
   ibv_access_flags ibv_atomic_cap ibv_cq_init_attr_mask ibv_create_cq_wc_flags ibv_device_cap_flags
-  ibv_event_type ibv_fork_status ibv_gid_type ibv_mtu ibv_mw_type ibv_node_type ibv_port_state ibv_qp_attr_mask
+  ibv_event_type ibv_fork_status ibv_gid_type ibv_mig_state ibv_mtu ibv_mw_type ibv_node_type ibv_port_state ibv_qp_attr_mask
   ibv_qp_create_send_ops_flags ibv_qp_init_attr_mask ibv_qp_state ibv_qp_type ibv_send_flags ibv_srq_attr_mask
   ibv_transport_type ibv_wc_flags ibv_wc_opcode ibv_wc_status ibv_wr_opcode rdma_cm_event_type rdma_port_space`);
 

@@ -371,7 +371,9 @@ export const x86_64 = {
     cap_max_recv_sge: 48,
     cap_max_inline_data: 52,
     ah_attr: 56,
+    alt_ah_attr: 88,
     pkey_index: 120,
+    alt_pkey_index: 122,
     en_sqd_async_notify: 124,
     sq_draining: 125,
     max_rd_atomic: 126,
@@ -381,6 +383,8 @@ export const x86_64 = {
     timeout: 130,
     retry_cnt: 131,
     rnr_retry: 132,
+    alt_port_num: 133,
+    alt_timeout: 134,
   },
   ibv_ah_attr: {
     size: 32,
