@@ -47,6 +47,8 @@ export const LIBC = {
   gai_strerror: { parameters: ["i32"], result: "pointer" },
   // int getrlimit(int resource, struct rlimit *rlim);
   getrlimit: { parameters: ["i32", "buffer"], result: "i32" },
+  // char *if_indextoname(unsigned int ifindex, char *ifname);
+  if_indextoname: { parameters: ["u32", "buffer"], result: "usize" },
   // int madvise(void *addr, size_t length, int advice);
   madvise: { parameters: ["usize", "usize", "i32"], result: "i32" },
   // int memfd_create(const char *name, unsigned int flags);
