@@ -14,4 +14,5 @@ export * from "./memory.ts";
 export * from "./pool.ts";
 export * from "./provider.ts";
 export * from "./registry.ts";
+export * from "./samples.ts";
 export * from "./statistics.ts";
