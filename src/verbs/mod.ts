@@ -10,6 +10,7 @@ export * from "./completion_queue.ts";
 export * from "./context.ts";
 export * from "./device.ts";
 export * from "./device_attributes.ts";
+export * from "./device_report.ts";
 export * from "./devices.ts";
 export * from "./gid.ts";
 export * from "./libraries.ts";
