@@ -43,3 +43,22 @@ export function writeAddressVector(view: DataView<ArrayBuffer>, offset: number, 
   view.setUint8(offset + AH.sl, serviceLevel);
   view.setUint8(offset + AH.port_num, vector.port);
 }
+
+/** Reads a `struct ibv_ah_attr` at `offset`. */
+export function readAddressVector(view: DataView<ArrayBuffer>, offset: number): AddressVector {
+  const vector: AddressVector = {
+    port: view.getUint8(offset + AH.port_num),
+    lid: view.getUint16(offset + AH.dlid, true),
+    serviceLevel: view.getUint8(offset + AH.sl),
+  };
+  if (view.getUint8(offset + AH.is_global) === 0) return vector;
+  const at = view.byteOffset + offset + AH.grh_dgid;
+  return {
+    ...vector,
+    gid: new Uint8Array(view.buffer.slice(at, at + 16)),
+    gidIndex: view.getUint8(offset + AH.grh_sgid_index),
+    hopLimit: view.getUint8(offset + AH.grh_hop_limit),
+    trafficClass: view.getUint8(offset + AH.grh_traffic_class),
+    flowLabel: view.getUint32(offset + AH.grh_flow_label, true),
+  };
+}

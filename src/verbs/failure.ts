@@ -3,15 +3,18 @@
  *
  * @module
  */
-import { CallError, errnoName, layout, libc, rlimit_resource, Struct } from "../../ffi/mod.ts";
+import { CallError, errno, errnoName, layout, libc, rlimit_resource, Struct } from "../../ffi/mod.ts";
 import { VerbsError } from "../rdma/errors.ts";
 
 const UNLIMITED = 0xffff_ffff_ffff_ffffn;
 
-/** The error of a call that failed with `errno` (of either sign). `call` names it and its argument of interest. */
-export function verbsFailure(call: string, errno: number): VerbsError {
-  const code = errnoName(errno);
-  return new VerbsError(call, code, advice(code));
+/**
+ * The error of a call that failed with an errno (of either sign). `call` names it and its argument of interest; `detail`
+ * says more of this one than can be said of all.
+ */
+export function verbsFailure(call: string, value: number, detail?: string): VerbsError {
+  const code = errnoName(value);
+  return new VerbsError(call, code, detail ?? advice(code));
 }
 
 /** What `run` returns; its CallError becomes a VerbsError. */
@@ -27,6 +30,33 @@ export function withVerbsErrors<T>(run: () => T): T {
 /** Throws the error of `call` unless `result` is 0. Verbs return errno; some providers return it negated. */
 export function checkVerb(call: string, result: number): void {
   if (result !== 0) throw verbsFailure(call, result);
+}
+
+/**
+ * Throws the error of `call` unless `result` is 0. It is of those that leave their reason in errno, where this finds it if
+ * {@linkcode prepareErrno} went before.
+ */
+export function checkCall(call: string, result: number): void {
+  if (result !== 0) throw verbsFailure(call, errno());
+}
+
+/** The error of posting work requests. */
+export function postFailure(call: string, result: number): VerbsError {
+  const code = errnoName(result);
+  return new VerbsError(call, code, postAdvice(code) ?? advice(code));
+}
+
+function postAdvice(code: string): string | undefined {
+  switch (code) {
+    case "ENOMEM":
+    case "ENOSPC":
+      return "the queue is full, or has no room for as much inline: make it deeper, or wait for completions";
+    case "EINVAL":
+      return "a request is not for this queue: more pieces of memory or inline bytes than it takes, none where the device " +
+        "wants one, an atomic of other than 8 aligned bytes, an operation the service lacks, or a state that takes none";
+    default:
+      return undefined;
+  }
 }
 
 function advice(code: string): string | undefined {

@@ -10,11 +10,11 @@ import { VerbsError } from "../rdma/errors.ts";
  * children first, the youngest first; so `using` in any order, or on the outermost alone, leaves nothing behind.
  */
 export abstract class Resource implements Disposable {
-  readonly #parents: readonly Resource[];
+  #parents: readonly Resource[];
   readonly #children = new Set<Resource>();
   #disposed = false;
 
-  /** Belongs to `parents` from now on. */
+  /** Belongs to `parents` from now on. Call this when C has made the object, so that nothing half made is ever theirs. */
   constructor(parents: readonly Resource[] = []) {
     this.#parents = [...new Set(parents)];
     for (const parent of this.#parents) parent.#children.add(this);
@@ -41,6 +41,31 @@ export abstract class Resource implements Disposable {
 
   /** Gives the object back to C. */
   protected abstract destroy(): void;
+
+  /** Belongs to `parent`, too, from now on. */
+  protected addParent(parent: Resource): void {
+    this.#parents = [...new Set([...this.#parents, parent])];
+    parent.#children.add(this);
+  }
+
+  /** Belongs to `to` from now on, and no longer to `from`. */
+  protected moveParent(from: Resource, to: Resource): void {
+    this.#parents = [...new Set(this.#parents.map((parent) => parent === from ? to : parent))];
+    from.#children.delete(this);
+    to.#children.add(this);
+  }
+
+  /** Belongs to `parent` as well from now on, and dies before it. */
+  protected join(parent: Resource): void {
+    this.#parents = [...new Set([...this.#parents, parent])];
+    parent.#children.add(this);
+  }
+
+  /** Belongs to `parent` no longer. */
+  protected leave(parent: Resource): void {
+    this.#parents = this.#parents.filter((each) => each !== parent);
+    parent.#children.delete(this);
+  }
 
   /** Throws unless it still lives: C would follow a pointer to freed memory. */
   protected ensureAlive(call: string): void {
