@@ -6,7 +6,13 @@
 import type { Log } from "../routes/log.ts";
 import type { EngineLog } from "../src/engine/mod.ts";
 import { iwarpProvider } from "../src/iwarp/mod.ts";
-import { formatAddress, type ProtectionDomain, ProviderRegistry, type RdmaAddress } from "../src/rdma/mod.ts";
+import {
+  formatAddress,
+  type ProtectionDomain,
+  type Provider,
+  ProviderRegistry,
+  type RdmaAddress,
+} from "../src/rdma/mod.ts";
 import type { CrcMode, ProviderName } from "./values.ts";
 
 /** Which provider is asked for, and how the providers are to behave. */
@@ -15,6 +21,11 @@ export interface ProviderChoice {
   readonly provider: ProviderName;
   /** CRCs of iWARP's frames. */
   readonly crc: CrcMode;
+}
+
+/** The providers, the preferred one first. `crc` is that of iWARP's frames. */
+export function providers(crc: CrcMode): Provider[] {
+  return [iwarpProvider({ crc })];
 }
 
 /**
@@ -26,7 +37,7 @@ export async function openDomains(
   address: RdmaAddress,
   log: Log,
 ): Promise<[ProtectionDomain, ...ProtectionDomain[]]> {
-  const registry = new ProviderRegistry([iwarpProvider({ crc: options.crc })]);
+  const registry = new ProviderRegistry(providers(options.crc));
   const [first, ...others] = await registry.chooseAll(options.provider, address);
   log.write("info", "providers chosen", {
     address: formatAddress(address),
