@@ -2,7 +2,7 @@
 # build.sh DIRECTORY: makes the lab's kernel there from Debian's packages, as any user. Leaves
 #
 #   kernel      its version          vmlinuz     the kernel
-#   initramfs   guest/init and what it needs to mount the root
+#   initramfs   guest/init and the modules that every guest has
 #   lib/modules its modules, with siw and with ksmbd and cifs that speak SMB Direct, none of which Debian builds
 #
 # Packages come from $LAB_MIRROR (http://deb.debian.org) through an apt of their own, so that the machine's release and
@@ -103,7 +103,7 @@ make_initramfs() {
   cp "$(command -v busybox)" "$tree/bin/busybox"
   cp "$here/guest/init" "$tree/init"
   chmod +x "$tree/init"
-  for module in virtio_pci 9pnet_virtio 9p overlay; do
+  for module in virtio_pci 9pnet_virtio 9p overlay virtio_console dummy veth ib_uverbs rdma_ucm rdma_rxe siw; do
     modprobe -d "$target" -S "$kernel" --show-depends "$module"
   done | awk '$1 == "insmod" && !seen[$2]++ { print $2 }' | while read -r module; do
     name=$(basename "${module%.xz}")
