@@ -5,10 +5,11 @@
  * @module
  */
 import { type Completion, Opcode, Status } from "../rdma/completion.ts";
-import { reasonOf, SystemError, type VerbenaError, VerbsError, WireError } from "../rdma/errors.ts";
-import { Access, checkRange, type MemoryRegion } from "../rdma/memory.ts";
+import { reasonOf, type VerbenaError, VerbsError, WireError } from "../rdma/errors.ts";
+import type { MemoryRegion } from "../rdma/memory.ts";
 import type { Closure, SendWork } from "../rdma/provider.ts";
 import { EndpointStatistics } from "../rdma/statistics.ts";
+import { checkReceive, checkSend, foreignRegion, queueFull } from "../rdma/work_checks.ts";
 import type { Agreement } from "./negotiation.ts";
 import { CompletionQueue, type SendSlot } from "./queues.ts";
 import { Receiver } from "./receiver.ts";
@@ -92,8 +93,7 @@ export class IwarpConnection {
   /** See {@linkcode Endpoint.postReceive}. */
   postReceive(id: number, region: MemoryRegion, offset: number, length: number): void {
     const own = this.#ownRegion(region, "postReceive");
-    checkRange(offset, length, own.length);
-    requireRight(own, "postReceive");
+    checkReceive(own, offset, length);
     if (this.#receivesHeld >= this.#options.receiveDepth) throw queueFull("postReceive", this.#options.receiveDepth);
     this.#receivesHeld++;
     if (this.#closure !== undefined) return this.#completions.push(id, Opcode.RECEIVE, Status.FLUSHED, 0, 0);
@@ -208,28 +208,12 @@ export class IwarpConnection {
 
   #ownRegion(region: MemoryRegion, call: string): IwarpRegion {
     if (region instanceof IwarpRegion && region.belongsTo(this.#table)) return region;
-    throw new RangeError(`${call}: the region is disposed, or of another protection domain`);
+    throw foreignRegion(call);
   }
 
   #checkSend(work: SendWork): void {
-    const region = this.#ownRegion(work.region, "postSend");
-    checkRange(work.offset, work.length, region.length);
-    if (work.opcode === Opcode.SEND) return;
-    if (work.opcode !== Opcode.SEND_INVALIDATE && work.opcode !== Opcode.WRITE && work.opcode !== Opcode.READ) {
-      throw new RangeError(`postSend: opcode ${work.opcode} is no Send, Write or Read`);
-    }
-    if (work.remoteKey === undefined) throw new RangeError("postSend: remoteKey is missing");
-    if (work.opcode === Opcode.SEND_INVALIDATE) return;
-    if (work.remoteAddress === undefined) throw new RangeError("postSend: remoteAddress is missing");
-    const end = work.remoteAddress + BigInt(work.length);
-    if (work.remoteAddress < 0n || end > 1n << 64n) {
-      throw new RangeError(`postSend: remoteAddress ${work.remoteAddress}`);
-    }
-    if (work.opcode !== Opcode.READ) return;
-    requireRight(region, "postSend of an RDMA Read");
-    if (!this.#readsAllowed) {
-      throw new VerbsError("postSend", "no reads", "the peer allows no RDMA Reads on this connection");
-    }
+    this.#ownRegion(work.region, "postSend");
+    checkSend(work, this.#readsAllowed);
   }
 
   #enqueue(work: SendWork): void {
@@ -280,13 +264,4 @@ function fill(slot: SendSlot, work: SendWork): void {
   slot.moved = 0;
   slot.sinkStag = 0;
   slot.done = false;
-}
-
-function requireRight(region: IwarpRegion, call: string): void {
-  if ((region.access & Access.LOCAL_WRITE) !== 0) return;
-  throw new RangeError(`${call}: the region was registered without Access.LOCAL_WRITE`);
-}
-
-function queueFull(call: string, depth: number): SystemError {
-  return new SystemError(call, "ENOMEM", `all ${depth} slots are taken; poll completions, or ask for a deeper queue`);
 }

@@ -6,14 +6,12 @@
 import { formatAddress } from "../rdma/address.ts";
 import { reasonOf, VerbenaError, VerbsError, WireError } from "../rdma/errors.ts";
 import type { ConnectionRequest, Endpoint, EndpointOptions, Listener, RdmaAddress } from "../rdma/provider.ts";
+import { MAX_PENDING_REQUESTS, RequestQueue } from "../rdma/request_queue.ts";
 import { Counters } from "../rdma/statistics.ts";
 import { closeQuietly, type IwarpEndpoint } from "./endpoint.ts";
 import { encodeMpaFrame, type MpaFrame } from "./mpa.ts";
 import { agreeAsResponder, rejectFrame } from "./negotiation.ts";
-import { type EndpointMaker, readFrame, SETUP_TIMEOUT, setupDeadline, writeAll } from "./setup.ts";
-
-/** Sockets whose request is being read, and requests not yet taken, at most; more are closed at once. */
-export const MAX_PENDING_REQUESTS = 256;
+import { type EndpointMaker, readFrame, SocketDeadline, writeAll } from "./setup.ts";
 
 /** The listener. */
 export class IwarpListener implements Listener {
@@ -23,9 +21,8 @@ export class IwarpListener implements Listener {
   readonly #listener: Deno.TcpListener;
   readonly #refused = new Counters();
   readonly #settingUp = new Map<Deno.TcpConn, Promise<void>>();
-  readonly #ready: IwarpRequest[] = [];
+  readonly #ready = new RequestQueue<IwarpRequest>();
   readonly #accepting: Promise<void>;
-  #news = Promise.withResolvers<void>(); // a request, or the end
   #closed = false;
 
   /** Starts accepting. */
@@ -42,13 +39,8 @@ export class IwarpListener implements Listener {
   }
 
   /** The requests, until {@linkcode close}. */
-  async *[Symbol.asyncIterator](): AsyncIterator<ConnectionRequest> {
-    for (;;) {
-      const request = this.#ready.shift();
-      if (request !== undefined) yield request;
-      else if (this.#closed) return;
-      else await this.#news.promise;
-    }
+  [Symbol.asyncIterator](): AsyncIterator<ConnectionRequest> {
+    return this.#ready[Symbol.asyncIterator]();
   }
 
   /** Stops. */
@@ -57,8 +49,7 @@ export class IwarpListener implements Listener {
       this.#closed = true;
       this.#listener.close();
       for (const socket of this.#settingUp.keys()) closeQuietly(socket);
-      for (const request of this.#ready.splice(0)) request.drop();
-      this.#announce();
+      for (const request of this.#ready.close()) request.drop();
     }
     await this.#accepting;
     await Promise.all(this.#settingUp.values());
@@ -67,12 +58,6 @@ export class IwarpListener implements Listener {
   /** The same as close(). */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
-  }
-
-  // Whoever waits looks again.
-  #announce(): void {
-    this.#news.resolve();
-    this.#news = Promise.withResolvers<void>();
   }
 
   async #accept(): Promise<void> {
@@ -98,7 +83,7 @@ export class IwarpListener implements Listener {
   }
 
   async #setUp(socket: Deno.TcpConn): Promise<void> {
-    using deadline = setupDeadline(SETUP_TIMEOUT);
+    using deadline = new SocketDeadline();
     using _guard = deadline.closesOnAbort(socket);
     try {
       socket.setNoDelay(true);
@@ -108,7 +93,6 @@ export class IwarpListener implements Listener {
       if (this.#closed) return closeQuietly(socket);
       if (frame.markers) return await this.#refuseMarkers(socket, frame);
       this.#ready.push(new IwarpRequest(this.#domain, socket, frame));
-      this.#announce();
     } catch (error) {
       closeQuietly(socket);
       if (this.#closed) return;
@@ -145,7 +129,7 @@ class IwarpRequest implements ConnectionRequest {
   async accept(options: EndpointOptions = {}): Promise<Endpoint> {
     this.#answer();
     let endpoint: IwarpEndpoint | undefined;
-    using deadline = setupDeadline(options.setupTimeout, options.signal);
+    using deadline = new SocketDeadline(options.setupTimeout, options.signal);
     using _guard = deadline.closesOnAbort(this.#socket);
     try {
       const { reply, agreement } = agreeAsResponder(this.#domain.wishes(options, this.remote.hostname), this.#frame);

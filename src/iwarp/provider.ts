@@ -14,13 +14,14 @@ import type {
   Provider,
   RdmaAddress,
 } from "../rdma/provider.ts";
+import { checkDepth } from "../rdma/work_checks.ts";
 import { IwarpConnection } from "./connection.ts";
 import { closeQuietly, IwarpEndpoint } from "./endpoint.ts";
 import { IwarpListener } from "./listener.ts";
 import { encodeMpaFrame } from "./mpa.ts";
 import { agreeAsInitiator, type Agreement, type MpaWishes, requestFrame } from "./negotiation.ts";
 import { type IwarpRegion, MAX_REGION_SIZE, StagTable } from "./region.ts";
-import { type EndpointMaker, readFrame, setupDeadline, writeAll } from "./setup.ts";
+import { type EndpointMaker, readFrame, SocketDeadline, writeAll } from "./setup.ts";
 import { MAX_ULPDU_SIZE, TAGGED_HEADER_SIZE } from "./wire.ts";
 
 /** How the provider behaves; the same for every connection of its domains. */
@@ -98,7 +99,7 @@ export class IwarpDomain implements ProtectionDomain, EndpointMaker {
   /** Connects. */
   async connect(address: RdmaAddress, options: EndpointOptions = {}): Promise<Endpoint> {
     const peer = formatAddress(address);
-    using deadline = setupDeadline(options.setupTimeout, options.signal);
+    using deadline = new SocketDeadline(options.setupTimeout, options.signal);
     let socket: Deno.TcpConn;
     try {
       socket = await Deno.connect({ ...address, transport: "tcp", signal: deadline.signal });
@@ -142,7 +143,7 @@ export class IwarpDomain implements ProtectionDomain, EndpointMaker {
     const { crc, revision } = this.#settings;
     return {
       crc: crc === "on" || (crc === "auto" && !isLoopback(host)),
-      readDepth: Math.min(depth("readDepth", options.readDepth ?? 16, 0), this.capabilities.maxReadDepth),
+      readDepth: Math.min(checkDepth("readDepth", options.readDepth ?? 16, 0), this.capabilities.maxReadDepth),
       revision,
       privateData: options.privateData ?? new Uint8Array(0),
     };
@@ -160,8 +161,8 @@ export class IwarpDomain implements ProtectionDomain, EndpointMaker {
     const connection = new IwarpConnection(
       {
         responder,
-        sendDepth: depth("sendDepth", options.sendDepth ?? 256),
-        receiveDepth: depth("receiveDepth", options.receiveDepth ?? 256),
+        sendDepth: checkDepth("sendDepth", options.sendDepth ?? 256),
+        receiveDepth: checkDepth("receiveDepth", options.receiveDepth ?? 256),
         ulpduSize: this.#settings.ulpduSize,
         peer: formatAddress({ hostname, port }),
       },
@@ -172,11 +173,6 @@ export class IwarpDomain implements ProtectionDomain, EndpointMaker {
     options.prepare?.(endpoint);
     return endpoint;
   }
-}
-
-function depth(name: string, value: number, least = 1): number {
-  if (Number.isInteger(value) && value >= least && value <= 65_536) return value;
-  throw new ConfigError(`${name}: ${value} is not a whole number from ${least} to 65536`);
 }
 
 function isLoopback(host: string): boolean {

@@ -14,5 +14,8 @@ export * from "./memory.ts";
 export * from "./pool.ts";
 export * from "./provider.ts";
 export * from "./registry.ts";
+export * from "./request_queue.ts";
 export * from "./samples.ts";
+export * from "./setup_deadline.ts";
 export * from "./statistics.ts";
+export * from "./work_checks.ts";

@@ -1,0 +1,57 @@
+/**
+ * The checks that every provider makes of work before it takes it, in the same words.
+ *
+ * @module
+ */
+import { Opcode } from "./completion.ts";
+import { ConfigError, SystemError, VerbsError } from "./errors.ts";
+import { Access, checkRange, type MemoryRegion } from "./memory.ts";
+import type { SendWork } from "./provider.ts";
+
+/** A depth of {@linkcode EndpointOptions}. Throws ConfigError unless it is a whole number from `least` to 65,536. */
+export function checkDepth(name: string, value: number, least = 1): number {
+  if (Number.isInteger(value) && value >= least && value <= 65_536) return value;
+  throw new ConfigError(`${name}: ${value} is not a whole number from ${least} to 65536`);
+}
+
+/** Throws RangeError unless a receive may fill that part of `region`. */
+export function checkReceive(region: MemoryRegion, offset: number, length: number): void {
+  checkRange(offset, length, region.length);
+  requireLocalWrite(region, "postReceive");
+}
+
+/** Throws RangeError for work that makes no sense, VerbsError for an RDMA Read where the peer allows none. */
+export function checkSend(work: SendWork, readsAllowed: boolean): void {
+  checkRange(work.offset, work.length, work.region.length);
+  if (work.opcode === Opcode.SEND) return;
+  if (work.opcode !== Opcode.SEND_INVALIDATE && work.opcode !== Opcode.WRITE && work.opcode !== Opcode.READ) {
+    throw new RangeError(`postSend: opcode ${work.opcode} is no Send, Write or Read`);
+  }
+  if (work.remoteKey === undefined) throw new RangeError("postSend: remoteKey is missing");
+  if (work.opcode === Opcode.SEND_INVALIDATE) return;
+  if (work.remoteAddress === undefined) throw new RangeError("postSend: remoteAddress is missing");
+  const end = work.remoteAddress + BigInt(work.length);
+  if (work.remoteAddress < 0n || end > 1n << 64n) {
+    throw new RangeError(`postSend: remoteAddress ${work.remoteAddress}`);
+  }
+  if (work.opcode !== Opcode.READ) return;
+  requireLocalWrite(work.region, "postSend of an RDMA Read");
+  if (!readsAllowed) {
+    throw new VerbsError("postSend", "no reads", "the peer allows no RDMA Reads on this connection");
+  }
+}
+
+function requireLocalWrite(region: MemoryRegion, call: string): void {
+  if ((region.access & Access.LOCAL_WRITE) !== 0) return;
+  throw new RangeError(`${call}: the region was registered without Access.LOCAL_WRITE`);
+}
+
+/** The error of work on a region that is none of the endpoint's. */
+export function foreignRegion(call: string): RangeError {
+  return new RangeError(`${call}: the region is disposed, or of another protection domain`);
+}
+
+/** The error of a queue that has no room. */
+export function queueFull(call: string, depth: number): SystemError {
+  return new SystemError(call, "ENOMEM", `all ${depth} slots are taken; poll completions, or ask for a deeper queue`);
+}
