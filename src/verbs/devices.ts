@@ -35,9 +35,10 @@ export function openDevice(name: string): Context {
 
 // The list must outlive the devices' use; an open device keeps what it needs of it.
 function withDevices<T>(use: (pointers: bigint[]) => T): T {
+  const library = verbs(); // first: it says what is missing
   const count = new Uint8Array(4);
   prepareErrno();
-  const list = verbs().ibv_get_device_list(count);
+  const list = library.ibv_get_device_list(count);
   if (list === 0n) {
     const failed = verbsFailure("ibv_get_device_list", errno());
     if (failed.code === "ENOSYS") {
@@ -51,6 +52,6 @@ function withDevices<T>(use: (pointers: bigint[]) => T): T {
     const view = viewAt(list, length * 8);
     return use(Array.from({ length }, (_, index) => view.getBigUint64(index * 8, true)));
   } finally {
-    verbs().ibv_free_device_list(list);
+    library.ibv_free_device_list(list);
   }
 }
