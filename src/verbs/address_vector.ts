@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { layout } from "../../ffi/layout.ts";
+import { layout } from "../../ffi/mod.ts";
+import { checkGid } from "./gid.ts";
 
 const AH = layout.ibv_ah_attr;
 
@@ -25,23 +26,40 @@ export interface AddressVector {
   lid?: number;
   /** The service level. Default 0. */
   serviceLevel?: number;
+  /** This side's low bits of its local identifier, on InfiniBand. Default 0. */
+  sourcePathBits?: number;
+  /** The rate not to exceed, of `ibv_rate`. Default 0: the port's. */
+  staticRate?: number;
 }
 
-/** Writes a vector as `struct ibv_ah_attr` at `offset`. */
+const MAX_U8 = 0xff;
+const MAX_U16 = 0xffff;
+const MAX_FLOW_LABEL = 0xf_ffff;
+
+/** Writes a vector as `struct ibv_ah_attr` at `offset`. Throws RangeError for a value that its field does not hold. */
 export function writeAddressVector(view: DataView<ArrayBuffer>, offset: number, vector: AddressVector): void {
-  const { gid, gidIndex = 0, hopLimit = 64, trafficClass = 0, flowLabel = 0, lid = 0, serviceLevel = 0 } = vector;
+  const { gid, lid = 0, serviceLevel = 0, sourcePathBits = 0, staticRate = 0 } = vector;
   if (gid !== undefined) {
-    if (gid.length !== 16) throw new RangeError(`a GID of ${gid.length} bytes: 16 are wanted`);
+    const { gidIndex = 0, hopLimit = 64, trafficClass = 0, flowLabel = 0 } = vector;
+    checkGid(gid);
     new Uint8Array(view.buffer, view.byteOffset).set(gid, offset + AH.grh_dgid);
-    view.setUint32(offset + AH.grh_flow_label, flowLabel, true);
-    view.setUint8(offset + AH.grh_sgid_index, gidIndex);
-    view.setUint8(offset + AH.grh_hop_limit, hopLimit);
-    view.setUint8(offset + AH.grh_traffic_class, trafficClass);
+    view.setUint32(offset + AH.grh_flow_label, checkField("flowLabel", flowLabel, MAX_FLOW_LABEL), true);
+    view.setUint8(offset + AH.grh_sgid_index, checkField("gidIndex", gidIndex, MAX_U8));
+    view.setUint8(offset + AH.grh_hop_limit, checkField("hopLimit", hopLimit, MAX_U8));
+    view.setUint8(offset + AH.grh_traffic_class, checkField("trafficClass", trafficClass, MAX_U8));
     view.setUint8(offset + AH.is_global, 1);
   }
-  view.setUint16(offset + AH.dlid, lid, true);
-  view.setUint8(offset + AH.sl, serviceLevel);
-  view.setUint8(offset + AH.port_num, vector.port);
+  view.setUint16(offset + AH.dlid, checkField("lid", lid, MAX_U16), true);
+  view.setUint8(offset + AH.sl, checkField("serviceLevel", serviceLevel, MAX_U8));
+  view.setUint8(offset + AH.src_path_bits, checkField("sourcePathBits", sourcePathBits, MAX_U8));
+  view.setUint8(offset + AH.static_rate, checkField("staticRate", staticRate, MAX_U8));
+  view.setUint8(offset + AH.port_num, checkField("port", vector.port, MAX_U8));
+}
+
+/** `value`, where it is an integer from 0 to `max`; throws RangeError that names the field otherwise. */
+export function checkField(name: string, value: number, max: number): number {
+  if (Number.isInteger(value) && value >= 0 && value <= max) return value;
+  throw new RangeError(`${name} ${value}: 0 to ${max} can be given`);
 }
 
 /** Reads a `struct ibv_ah_attr` at `offset`. */
@@ -50,6 +68,8 @@ export function readAddressVector(view: DataView<ArrayBuffer>, offset: number): 
     port: view.getUint8(offset + AH.port_num),
     lid: view.getUint16(offset + AH.dlid, true),
     serviceLevel: view.getUint8(offset + AH.sl),
+    sourcePathBits: view.getUint8(offset + AH.src_path_bits),
+    staticRate: view.getUint8(offset + AH.static_rate),
   };
   if (view.getUint8(offset + AH.is_global) === 0) return vector;
   const at = view.byteOffset + offset + AH.grh_dgid;

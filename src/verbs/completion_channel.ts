@@ -8,13 +8,11 @@ import type { CompletionQueue } from "./completion_queue.ts";
 import type { Context } from "./context.ts";
 import { checkVerb, verbsFailure } from "./failure.ts";
 import { verbs } from "./libraries.ts";
-import { readable } from "./readiness.ts";
+import { abandon, readable } from "./readiness.ts";
 import { Resource } from "./resource.ts";
 
 /** A completion channel. */
 export class CompletionChannel extends Resource {
-  /** The `struct ibv_comp_channel *`. */
-  readonly handle: bigint;
   /** Its descriptor, which is readable while events wait. It does not block. */
   readonly fd: number;
   readonly #queues = new Map<bigint, CompletionQueue>();
@@ -22,18 +20,24 @@ export class CompletionChannel extends Resource {
   readonly #queueView = new DataView(this.#queue.buffer);
   readonly #ignored = new Uint8Array(8);
 
-  /** Made by {@linkcode Context.createCompletionChannel}. */
-  constructor(context: Context) {
-    super([context]);
+  /** Creates one. Throws VerbsError. */
+  static create(context: Context): CompletionChannel {
     prepareErrno();
-    this.handle = verbs().ibv_create_comp_channel(context.handle);
-    if (this.handle === 0n) {
-      const failed = verbsFailure(`ibv_create_comp_channel(${context.deviceName})`, errno());
-      this[Symbol.dispose]();
-      throw failed;
+    const handle = verbs().ibv_create_comp_channel(context.handle);
+    if (handle === 0n) throw verbsFailure(`ibv_create_comp_channel(${context.deviceName})`, errno());
+    const channel = new CompletionChannel(context, handle);
+    try {
+      makeNonBlocking(channel.fd);
+    } catch (error) {
+      channel[Symbol.dispose]();
+      throw error;
     }
-    this.fd = viewAt(this.handle, layout.ibv_comp_channel.size).getInt32(layout.ibv_comp_channel.fd, true);
-    makeNonBlocking(this.fd);
+    return channel;
+  }
+
+  private constructor(context: Context, /** The `struct ibv_comp_channel *`. */ readonly handle: bigint) {
+    super([context]);
+    this.fd = viewAt(handle, layout.ibv_comp_channel.size).getInt32(layout.ibv_comp_channel.fd, true);
   }
 
   /** Knows a queue from now on, so that {@linkcode take} can name it. */
@@ -52,6 +56,7 @@ export class CompletionChannel extends Resource {
    */
   take(): CompletionQueue | undefined {
     this.ensureAlive("ibv_get_cq_event");
+    prepareErrno();
     for (;;) {
       const result = verbs().ibv_get_cq_event(this.handle, this.#queue, this.#ignored);
       if (result !== 0) {
@@ -67,15 +72,19 @@ export class CompletionChannel extends Resource {
     }
   }
 
-  /** Waits until {@linkcode take} has something to take. Rejects with the signal's reason. */
+  /**
+   * Waits until {@linkcode take} has something to take, or the channel is disposed. Rejects with the signal's reason. One
+   * caller may wait at a time.
+   */
   async wait(signal?: AbortSignal): Promise<void> {
     this.ensureAlive("poll");
     await readable(this.fd, signal);
   }
 
-  /** Gives it back. */
+  /** Gives it back; whoever waits for it is woken. */
   protected override destroy(): void {
-    if (this.handle !== 0n) checkVerb("ibv_destroy_comp_channel", verbs().ibv_destroy_comp_channel(this.handle));
+    abandon(this.fd);
+    checkVerb("ibv_destroy_comp_channel", verbs().ibv_destroy_comp_channel(this.handle));
   }
 }
 

@@ -16,7 +16,7 @@ export class ConnectedQueuePair extends QueuePair {
 
   /** Creates it. Throws VerbsError. */
   static createFor(id: ConnectionId, domain: ProtectionDomain, options: QueuePairOptions): ConnectedQueuePair {
-    const attributes = initAttributes(options);
+    const attributes = initAttributes(domain, options);
     prepareErrno();
     checkCall("rdma_create_qp", connectionManager().rdma_create_qp(id.handle, domain.handle, attributes.bytes));
     const handle = viewAt(id.handle, layout.rdma_cm_id.size).getBigUint64(layout.rdma_cm_id.qp, true);
@@ -30,7 +30,7 @@ export class ConnectedQueuePair extends QueuePair {
   }
 
   /** Gives it back. */
-  protected override destroy(): void {
+  protected override destroyHandle(): void {
     connectionManager().rdma_destroy_qp(this.#id.handle); // which destroys it, and has the identifier forget it
   }
 }

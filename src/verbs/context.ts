@@ -16,6 +16,7 @@ import {
   Struct,
   viewAt,
 } from "../../ffi/mod.ts";
+import { type AsyncEvent, AsyncEvents } from "./async_event.ts";
 import { CompletionChannel } from "./completion_channel.ts";
 import { CompletionQueue, type CompletionQueueOptions } from "./completion_queue.ts";
 import { describeDevice, type Device } from "./device.ts";
@@ -25,11 +26,13 @@ import {
   readDeviceAttributes,
   readExtendedDeviceAttributes,
 } from "./device_attributes.ts";
+import { ExtendedCompletionQueue, type ExtendedCompletionQueueOptions } from "./extended_completion_queue.ts";
 import { checkVerb, verbsFailure } from "./failure.ts";
 import { GID_ENTRY_SIZE, GID_SIZE, type GidEntry, readGidTable } from "./gid.ts";
 import { verbs } from "./libraries.ts";
 import { PORT_ATTRIBUTES_SIZE, type PortAttributes, readPortAttributes } from "./port_attributes.ts";
 import { ProtectionDomain } from "./protection_domain.ts";
+import { abandon, readable } from "./readiness.ts";
 import { Resource } from "./resource.ts";
 
 /** Entries of the table of GIDs asked for at once: one port's of the software providers. */
@@ -41,6 +44,8 @@ export class Context extends Resource {
   readonly operations: Operations;
   /** Those of later releases, as far as the library and the device have them. */
   readonly extended: ExtendedOperations;
+  /** Its asynchronous events: {@linkcode nextAsyncEvent}. */
+  readonly events: AsyncEvents;
   readonly #owned: boolean;
 
   /** Takes a `struct ibv_context *`; `owned` says whether disposing closes it, as librdmacm's are not ours to close. */
@@ -53,6 +58,7 @@ export class Context extends Resource {
     this.#owned = owned;
     this.operations = operations(handle);
     this.extended = extendedOperations(handle);
+    this.events = new AsyncEvents(handle);
   }
 
   /** The device, as it is listed. */
@@ -128,13 +134,40 @@ export class Context extends Resource {
   /** Creates a completion channel, on which completion queues announce completions. Throws VerbsError. */
   createCompletionChannel(): CompletionChannel {
     this.ensureAlive("ibv_create_comp_channel");
-    return new CompletionChannel(this);
+    return CompletionChannel.create(this);
   }
 
   /** Creates a completion queue. Throws VerbsError. */
   createCompletionQueue(options: CompletionQueueOptions): CompletionQueue {
     this.ensureAlive("ibv_create_cq");
-    return new CompletionQueue(this, options);
+    return CompletionQueue.create(this, options);
+  }
+
+  /**
+   * Creates a completion queue that is polled one completion at a time, and reads only what is asked for. Throws VerbsError,
+   * EOPNOTSUPP where the device has none: poll the plain kind there.
+   */
+  createExtendedCompletionQueue(options: ExtendedCompletionQueueOptions): ExtendedCompletionQueue {
+    this.ensureAlive("ibv_create_cq_ex");
+    return ExtendedCompletionQueue.create(this, options);
+  }
+
+  /** Takes an asynchronous event; undefined when none waits. Throws VerbsError. */
+  takeAsyncEvent(): AsyncEvent | undefined {
+    this.ensureAlive("ibv_get_async_event");
+    return this.events.take();
+  }
+
+  /**
+   * The next asynchronous event. Rejects with the signal's reason, and with VerbsError when the device is closed
+   * meanwhile. One caller may wait at a time.
+   */
+  async nextAsyncEvent(signal?: AbortSignal): Promise<AsyncEvent> {
+    for (;;) {
+      const event = this.takeAsyncEvent();
+      if (event !== undefined) return event;
+      await readable(this.events.fd, signal);
+    }
   }
 
   // Every port's GIDs; undefined where the library does not have the call yet.
@@ -168,6 +201,7 @@ export class Context extends Resource {
 
   /** Closes the device where it is ours. */
   protected override destroy(): void {
+    abandon(this.events.fd);
     if (this.#owned) checkVerb(`ibv_close_device(${this.deviceName})`, verbs().ibv_close_device(this.handle));
   }
 }

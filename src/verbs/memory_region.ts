@@ -25,31 +25,40 @@ export const MAX_REGION_SIZE = 0x7fff_ffff;
 export class MemoryRegion extends Resource implements RegionContract {
   /** The address of byte 0 as a number, which is exact. */
   readonly at: number;
+  /** Size in bytes. */
+  readonly length: number;
   readonly #memory: NativeMemory;
   #handle: bigint;
   #localKey = 0;
   #remoteKey = 0;
   #valid = true;
 
-  /** Made by {@linkcode ProtectionDomain.register}. */
-  constructor(
-    /** The protection domain. */ readonly domain: ProtectionDomain,
-    /** Size in bytes. */ readonly length: number,
-    /** Rights, as asked for. */ readonly access: number,
-  ) {
+  /** Maps and registers zeroed memory. Throws VerbsError, and RangeError for a length that is none. */
+  static register(domain: ProtectionDomain, length: number, access: number): MemoryRegion {
     if (!Number.isInteger(length) || length < 0 || length > MAX_REGION_SIZE) {
       throw new RangeError(`region of ${length} bytes: 0 to ${MAX_REGION_SIZE} can be registered`);
     }
-    super([domain]);
-    this.#handle = 0n;
-    this.#memory = withVerbsErrors(() => new NativeMemory(length));
-    this.at = this.#memory.at;
+    const memory = withVerbsErrors(() => new NativeMemory(length));
     try {
-      this.#register();
+      return new MemoryRegion(domain, memory, access, registration(domain, memory, access));
     } catch (error) {
-      this[Symbol.dispose]();
+      memory[Symbol.dispose]();
       throw error;
     }
+  }
+
+  private constructor(
+    /** The protection domain. */ readonly domain: ProtectionDomain,
+    memory: NativeMemory,
+    /** Rights, as asked for. */ readonly access: number,
+    handle: bigint,
+  ) {
+    super([domain]);
+    this.#memory = memory;
+    this.at = memory.at;
+    this.length = memory.length;
+    this.#handle = handle;
+    this.#readKeys();
   }
 
   /** The memory. */
@@ -111,18 +120,16 @@ export class MemoryRegion extends Resource implements RegionContract {
   }
 
   #register(): void {
-    const writable = (this.access & REMOTE_WRITING) !== 0 ? IBV_ACCESS_LOCAL_WRITE : 0; // ibv_reg_mr(3) asks for it
-    const flags = (this.access & KNOWN) | writable;
-    const length = Math.max(this.length, 1); // no device registers nothing
-    prepareErrno();
-    const handle = verbs().ibv_reg_mr(this.domain.handle, this.address, BigInt(length), flags);
-    if (handle === 0n) throw verbsFailure(`ibv_reg_mr(${this.length} bytes)`, errno());
+    this.#handle = registration(this.domain, this.#memory, this.access);
+    this.#readKeys();
+    this.#valid = true;
+  }
+
+  #readKeys(): void {
     const { ibv_mr: fields } = layout;
-    const view = viewAt(handle, fields.size);
-    this.#handle = handle;
+    const view = viewAt(this.#handle, fields.size);
     this.#localKey = view.getUint32(fields.lkey, true);
     this.#remoteKey = view.getUint32(fields.rkey, true);
-    this.#valid = true;
   }
 
   #deregister(): void {
@@ -131,4 +138,14 @@ export class MemoryRegion extends Resource implements RegionContract {
     this.#handle = 0n;
     this.#valid = false;
   }
+}
+
+/** Registers memory; the `struct ibv_mr *`. */
+function registration(domain: ProtectionDomain, memory: NativeMemory, access: number): bigint {
+  const writable = (access & REMOTE_WRITING) !== 0 ? IBV_ACCESS_LOCAL_WRITE : 0; // ibv_reg_mr(3) asks for it
+  const length = Math.max(memory.length, 1); // no device registers nothing
+  prepareErrno();
+  const handle = verbs().ibv_reg_mr(domain.handle, memory.address, BigInt(length), (access & KNOWN) | writable);
+  if (handle === 0n) throw verbsFailure(`ibv_reg_mr(${memory.length} bytes)`, errno());
+  return handle;
 }

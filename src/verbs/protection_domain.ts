@@ -3,12 +3,18 @@
  *
  * @module
  */
+import { AddressHandle } from "./address_handle.ts";
+import type { AddressVector } from "./address_vector.ts";
 import type { Context } from "./context.ts";
+import { ExtendedQueuePair, type ExtendedQueuePairOptions } from "./extended_queue_pair.ts";
 import { checkVerb } from "./failure.ts";
 import { verbs } from "./libraries.ts";
 import { MemoryRegion } from "./memory_region.ts";
+import { MemoryWindow } from "./memory_window.ts";
 import { QueuePair, type QueuePairOptions } from "./queue_pair.ts";
 import { Resource } from "./resource.ts";
+import { SharedReceiveQueue, type SharedReceiveQueueOptions } from "./shared_receive_queue.ts";
+import type { WorkCompletions } from "./work_completions.ts";
 
 /** A protection domain. */
 export class ProtectionDomain extends Resource {
@@ -26,13 +32,49 @@ export class ProtectionDomain extends Resource {
    */
   register(length: number, access: number): MemoryRegion {
     this.ensureAlive("ibv_reg_mr");
-    return new MemoryRegion(this, length, access);
+    return MemoryRegion.register(this, length, access);
   }
 
   /** Creates a queue pair. Throws VerbsError. */
   createQueuePair(options: QueuePairOptions): QueuePair {
     this.ensureAlive("ibv_create_qp");
     return QueuePair.create(this, options);
+  }
+
+  /** Creates a queue pair whose send queue is filled request by request. Throws VerbsError, EOPNOTSUPP where there is none. */
+  createExtendedQueuePair(options: ExtendedQueuePairOptions): ExtendedQueuePair {
+    this.ensureAlive("ibv_create_qp_ex");
+    return ExtendedQueuePair.create(this, options);
+  }
+
+  /** Creates a queue of receives for several queue pairs. Throws VerbsError. */
+  createSharedReceiveQueue(options: SharedReceiveQueueOptions = {}): SharedReceiveQueue {
+    this.ensureAlive("ibv_create_srq");
+    return SharedReceiveQueue.create(this, options);
+  }
+
+  /** Creates an address handle, for datagrams. Throws VerbsError. */
+  createAddressHandle(vector: AddressVector): AddressHandle {
+    this.ensureAlive("ibv_create_ah");
+    return AddressHandle.create(this, vector);
+  }
+
+  /** Creates the address handle that answers a datagram: {@linkcode AddressHandle.fromCompletion}. Throws VerbsError. */
+  addressHandleFrom(
+    completions: WorkCompletions,
+    index: number,
+    region: MemoryRegion,
+    offset: number,
+    port: number,
+  ): AddressHandle {
+    this.ensureAlive("ibv_create_ah_from_wc");
+    return AddressHandle.fromCompletion(this, completions, index, region, offset, port);
+  }
+
+  /** Allocates a memory window of type 1 or 2. Throws VerbsError. */
+  allocateMemoryWindow(type: 1 | 2): MemoryWindow {
+    this.ensureAlive("ibv_alloc_mw");
+    return MemoryWindow.allocate(this, type);
   }
 
   /** Gives it back. */

@@ -49,6 +49,11 @@ class Readiness {
     signal?.throwIfAborted();
   }
 
+  /** Ends the wait for `fd`, if there is one, as if it had become readable. */
+  abandon(fd: number): void {
+    this.#remove(fd);
+  }
+
   /** Resolves once no thread waits, where nobody waits for a descriptor. */
   async idle(): Promise<void> {
     while (this.#running !== undefined && this.#waiters.size === 0) await this.#running;
@@ -108,6 +113,11 @@ let shared: Readiness | undefined;
  */
 export function readable(fd: number, signal?: AbortSignal): Promise<void> {
   return (shared ??= new Readiness()).wait(fd, signal);
+}
+
+/** Ends the wait for a descriptor that is about to be closed, if there is one; who waited then finds it closed. */
+export function abandon(fd: number): void {
+  shared?.abandon(fd);
 }
 
 /** Resolves once the thread that waited for descriptors is back, if nobody waits any more. */

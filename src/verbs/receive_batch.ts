@@ -4,8 +4,7 @@
  * @module
  */
 import { layout } from "../../ffi/mod.ts";
-import { checkRange } from "../rdma/memory.ts";
-import { type LocalMemory, RequestMemory } from "./request_memory.ts";
+import { checkMemory, type LocalMemory, RequestMemory } from "./request_memory.ts";
 
 const WR = layout.ibv_recv_wr;
 
@@ -38,9 +37,14 @@ export class ReceiveBatch implements Disposable {
     return this.#memory.refusedAddress;
   }
 
-  /** The index of the one that C refused in the call just made: those before it were taken. */
+  /** The index of the one that C refused in the call just made: those before it were taken. All were where it names none. */
   get refusedIndex(): number {
-    return this.#memory.refusedSlot;
+    return this.#memory.refusedSlot ?? this.#count;
+  }
+
+  /** Throws VerbsError unless it can be posted. */
+  ensureAlive(call: string): void {
+    this.#memory.ensureAlive(call);
   }
 
   /** Empties it. */
@@ -49,7 +53,10 @@ export class ReceiveBatch implements Disposable {
     return this;
   }
 
-  /** Adds a receive; {@linkcode into} gives it memory. Throws RangeError when the batch is full. */
+  /**
+   * Adds a receive; {@linkcode into} gives it memory, and siw wants that done even for no bytes. Throws RangeError when the
+   * batch is full.
+   */
   receive(id: number): this {
     const slot = this.#count;
     if (slot >= this.capacity) throw new RangeError(`a batch of ${this.capacity} receives is full`);
@@ -67,7 +74,7 @@ export class ReceiveBatch implements Disposable {
 
   /** Gives the last receive `length` bytes at `offset` of `region` to fill. Throws RangeError beyond either. */
   into(region: LocalMemory, offset = 0, length = region.length - offset): this {
-    checkRange(offset, length, region.length);
+    checkMemory(region, offset, length);
     const slot = this.#count - 1;
     if (slot < 0 || this.#entries >= this.maxEntries) {
       throw new RangeError(`a receive of this batch has room for ${this.maxEntries} pieces of memory`);

@@ -4,6 +4,8 @@
  * @module
  */
 import { layout, NativeMemory } from "../../ffi/mod.ts";
+import { VerbsError } from "../rdma/errors.ts";
+import { checkRange } from "../rdma/memory.ts";
 
 const SGE = layout.ibv_sge;
 const HIGH = 0x1_0000_0000;
@@ -16,6 +18,14 @@ export interface LocalMemory {
   readonly length: number;
   /** The key that local work requests show. */
   readonly localKey: number;
+  /** Whether it is gone. */
+  readonly disposed?: boolean;
+}
+
+/** Throws unless `[offset, offset + length)` lies within memory that is still there. */
+export function checkMemory(memory: LocalMemory, offset: number, length: number): void {
+  if (memory.disposed === true) throw new VerbsError("work request", "disposed", "it names a disposed MemoryRegion");
+  checkRange(offset, length, memory.length);
 }
 
 /** The slots of one kind of work request. Offsets are within {@linkcode view}. */
@@ -34,6 +44,7 @@ export class RequestMemory implements Disposable {
   readonly #entries: number; // offset of the first slot's scatter/gather entries
   readonly #inline: number;
   readonly #refused: number;
+  #disposed = false;
 
   /** Room for `capacity` requests. */
   constructor(
@@ -77,14 +88,20 @@ export class RequestMemory implements Disposable {
     return this.#inline + slot * this.inlineSize;
   }
 
-  /** The slot of the first request that C refused in the call just made. */
-  get refusedSlot(): number {
+  /** The slot of the first request that C refused in the call just made; undefined where it names none. */
+  get refusedSlot(): number | undefined {
     const address = Number(this.view.getBigUint64(this.#refused, true));
-    return (address - this.at) / this.requestSize;
+    return address === 0 ? undefined : (address - this.at) / this.requestSize;
+  }
+
+  /** Throws VerbsError once disposed: C would read what other memory may be by then. */
+  ensureAlive(call: string): void {
+    if (this.#disposed) throw new VerbsError(call, "disposed", "this batch has been disposed");
   }
 
   /** Unmaps the memory. */
   [Symbol.dispose](): void {
+    this.#disposed = true;
     this.#memory[Symbol.dispose]();
   }
 }

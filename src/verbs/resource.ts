@@ -55,20 +55,14 @@ export abstract class Resource implements Disposable {
     to.#children.add(this);
   }
 
-  /** Belongs to `parent` as well from now on, and dies before it. */
-  protected join(parent: Resource): void {
-    this.#parents = [...new Set([...this.#parents, parent])];
-    parent.#children.add(this);
-  }
-
   /** Belongs to `parent` no longer. */
-  protected leave(parent: Resource): void {
+  protected removeParent(parent: Resource): void {
     this.#parents = this.#parents.filter((each) => each !== parent);
     parent.#children.delete(this);
   }
 
   /** Throws unless it still lives: C would follow a pointer to freed memory. */
-  protected ensureAlive(call: string): void {
+  ensureAlive(call: string): void {
     if (this.#disposed) throw new VerbsError(call, "disposed", `this ${this.constructor.name} has been disposed`);
   }
 }

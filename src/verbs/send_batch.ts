@@ -4,10 +4,12 @@
  * @module
  */
 import { ibv_send_flags, ibv_wr_opcode, layout } from "../../ffi/mod.ts";
+import { VerbsError } from "../rdma/errors.ts";
 import { checkRange } from "../rdma/memory.ts";
 import type { AddressHandle } from "./address_handle.ts";
 import type { MemoryWindow, WindowBinding } from "./memory_window.ts";
-import { type LocalMemory, RequestMemory } from "./request_memory.ts";
+import { checkMemory, type LocalMemory, RequestMemory } from "./request_memory.ts";
+import type { Resource } from "./resource.ts";
 
 const WR = layout.ibv_send_wr;
 const { IBV_SEND_SIGNALED, IBV_SEND_INLINE } = ibv_send_flags;
@@ -32,7 +34,10 @@ export class SendBatch implements Disposable {
   #count = 0;
   #at = 0; // offset of the last request
   #entries = 0;
-  #inlined = 0;
+  #inlined = -1; // bytes inline in the last request; -1 where it has none
+  #addressed = 0; // datagrams among them
+  #addressedAt = -1;
+  readonly #named: Resource[] = []; // whose pointers they hold
 
   /** Room for `capacity` requests. */
   constructor(/** Requests it holds. */ readonly capacity: number, options: SendBatchOptions = {}) {
@@ -55,14 +60,29 @@ export class SendBatch implements Disposable {
     return this.#memory.refusedAddress;
   }
 
-  /** The index of the one that C refused in the call just made: those before it were taken. */
+  /** The index of the one that C refused in the call just made: those before it were taken. All were where it names none. */
   get refusedIndex(): number {
-    return this.#memory.refusedSlot;
+    return this.#memory.refusedSlot ?? this.#count;
+  }
+
+  /** Throws VerbsError unless it can be posted: C follows the pointers in it. `datagrams` must all be addressed. */
+  ensureAlive(call: string, datagrams: boolean): void {
+    this.#memory.ensureAlive(call);
+    for (const named of this.#named) {
+      if (named.disposed) {
+        throw new VerbsError(call, "disposed", `a request names a disposed ${named.constructor.name}`);
+      }
+    }
+    if (datagrams && this.#addressed !== this.#count) {
+      throw new VerbsError(call, "EINVAL", "a datagram has no address handle: to() gives it one");
+    }
   }
 
   /** Empties it. */
   reset(): this {
     this.#count = 0;
+    this.#addressed = 0;
+    if (this.#named.length > 0) this.#named.length = 0;
     return this;
   }
 
@@ -122,11 +142,17 @@ export class SendBatch implements Disposable {
     return this;
   }
 
-  /** Adds the binding of a type 2 window under the key `key`, of which the window's next is the only one accepted. */
+  /**
+   * Adds the binding of a type 2 window under `key`: {@linkcode MemoryWindow.nextKey}, or one that differs from it in its
+   * low 8 bits only. The window belongs to the region from now on; tell it the key once the request has completed.
+   */
   bindWindow(id: number, window: MemoryWindow, key: number, binding: WindowBinding): this {
-    this.#add(ibv_wr_opcode.IBV_WR_BIND_MW, id);
     const { region, offset, length, access } = binding;
     checkRange(offset, length, region.length);
+    window.belongTo(region);
+    this.#add(ibv_wr_opcode.IBV_WR_BIND_MW, id);
+    this.#named.push(window, region);
+    this.#view.setUint32(this.#at + WR.imm_data, 0, true); // rxe's library refuses another
     this.#view.setBigUint64(this.#at + WR.bind_mw_mw, window.handle, true);
     this.#view.setUint32(this.#at + WR.bind_mw_rkey, key, true);
     this.#view.setBigUint64(this.#at + WR.bind_mw_bind_info_mr, region.handle, true);
@@ -138,22 +164,26 @@ export class SendBatch implements Disposable {
 
   /** Gives the last request `length` bytes at `offset` of `region`. Throws RangeError beyond either. */
   from(region: LocalMemory, offset = 0, length: number = region.length - offset): this {
-    checkRange(offset, length, region.length);
-    this.#ensureEntry();
+    checkMemory(region, offset, length);
+    this.#ensureEntry(this.#inlined < 0);
     this.#memory.setEntry(this.#count - 1, this.#entries++, region.at + offset, length, region.localKey);
     this.#view.setInt32(this.#at + WR.num_sge, this.#entries, true);
     return this;
   }
 
-  /** Copies `bytes` into the last request itself, so that they need no registration. Throws RangeError beyond its room. */
+  /**
+   * Copies `bytes` into the last request itself, so that they need no registration. Throws RangeError beyond its room, and
+   * where it has bytes of a region already.
+   */
   inline(bytes: Uint8Array): this {
-    this.#ensureEntry();
-    const room = this.#memory.inlineSize - this.#inlined;
+    this.#ensureEntry(this.#inlined >= 0 || this.#entries === 0);
+    const used = Math.max(this.#inlined, 0);
+    const room = this.#memory.inlineSize - used;
     if (bytes.length > room) throw new RangeError(`${bytes.length} inline bytes: this request has room for ${room}`);
     const slot = this.#count - 1;
-    const offset = this.#memory.inlineOf(slot) + this.#inlined;
+    const offset = this.#memory.inlineOf(slot) + used;
     this.#memory.bytes.set(bytes, offset);
-    this.#inlined += bytes.length;
+    this.#inlined = used + bytes.length;
     this.#memory.setEntry(slot, this.#entries++, this.#memory.at + offset, bytes.length, 0);
     this.#view.setInt32(this.#at + WR.num_sge, this.#entries, true);
     const flags = this.#view.getUint32(this.#at + WR.send_flags, true);
@@ -161,8 +191,12 @@ export class SendBatch implements Disposable {
     return this;
   }
 
-  /** Addresses the last request, a Send of an unreliable datagram. */
+  /** Addresses the last request, a Send of an unreliable datagram. Throws RangeError where there is none. */
   to(handle: AddressHandle, queuePair: number, queueKey: number): this {
+    this.#ensureRequest();
+    this.#named.push(handle);
+    if (this.#addressedAt !== this.#at) this.#addressed++;
+    this.#addressedAt = this.#at;
     this.#view.setBigUint64(this.#at + WR.wr_ud_ah, handle.handle, true);
     this.#view.setUint32(this.#at + WR.wr_ud_remote_qpn, queuePair, true);
     this.#view.setUint32(this.#at + WR.wr_ud_remote_qkey, queueKey, true);
@@ -171,6 +205,7 @@ export class SendBatch implements Disposable {
 
   /** Sets the last request's `ibv_send_flags`: signalled, solicited, fence. Inline stays as it is. */
   flags(flags: number): this {
+    this.#ensureRequest();
     const inline = this.#view.getUint32(this.#at + WR.send_flags, true) & IBV_SEND_INLINE;
     this.#view.setUint32(this.#at + WR.send_flags, flags | inline, true);
     return this;
@@ -195,7 +230,8 @@ export class SendBatch implements Disposable {
     this.#view.setUint32(at + WR.send_flags, IBV_SEND_SIGNALED, true);
     this.#at = at;
     this.#entries = 0;
-    this.#inlined = 0;
+    this.#inlined = -1;
+    this.#addressedAt = -1;
     this.#count++;
     return this;
   }
@@ -213,7 +249,12 @@ export class SendBatch implements Disposable {
     return this;
   }
 
-  #ensureEntry(): void {
+  #ensureRequest(): void {
+    if (this.#count === 0) throw new RangeError("a batch without a work request: name an operation first");
+  }
+
+  #ensureEntry(ofOneKind: boolean): void {
+    if (!ofOneKind) throw new RangeError("a work request has its bytes inline, or from regions, not both");
     if (this.#count > 0 && this.#entries < this.#memory.maxEntries) return;
     throw new RangeError(`a work request of this batch has room for ${this.#memory.maxEntries} pieces of memory`);
   }

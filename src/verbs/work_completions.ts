@@ -4,6 +4,7 @@
  * @module
  */
 import { ibv_wc_status, layout, NativeMemory } from "../../ffi/mod.ts";
+import { VerbsError } from "../rdma/errors.ts";
 
 const WC = layout.ibv_wc;
 
@@ -13,6 +14,7 @@ export class WorkCompletions implements Disposable {
   readonly address: bigint;
   readonly #memory: NativeMemory;
   readonly #view: DataView<ArrayBuffer>;
+  #disposed = false;
 
   /** Room for `capacity` completions. */
   constructor(/** Completions it holds. */ readonly capacity: number) {
@@ -82,8 +84,14 @@ export class WorkCompletions implements Disposable {
     return this.address + BigInt(index * WC.size);
   }
 
+  /** Throws VerbsError once disposed: C would write where other memory may be by then. */
+  ensureAlive(call: string): void {
+    if (this.#disposed) throw new VerbsError(call, "disposed", "these WorkCompletions have been disposed");
+  }
+
   /** Unmaps the memory. */
   [Symbol.dispose](): void {
+    this.#disposed = true;
     this.#memory[Symbol.dispose]();
   }
 }
