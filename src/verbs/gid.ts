@@ -144,7 +144,8 @@ function ipv4Bytes(text: string): number[] | undefined {
 function parseIpv6(text: string): Uint8Array<ArrayBuffer> | undefined {
   const halves = text.split("::");
   if (halves.length > 2) return undefined;
-  const [head = [], tail = []] = halves.map(groupBytes);
+  const head = groupBytes(halves[0] ?? "");
+  const tail = groupBytes(halves[1] ?? "");
   if (head === undefined || tail === undefined) return undefined;
   const missing = GID_SIZE - head.length - tail.length;
   if (halves.length === 1 ? missing !== 0 : missing < 2) return undefined;
