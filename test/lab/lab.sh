@@ -187,6 +187,7 @@ run() {
 
 # Says what happened with the last words of the guest's kernel, and ends.
 report() { # what, status
+  report_troubles
   say "$1; its kernel's last words:"
   { cat "$scratch/qemu.log"; tr -d '\r\0' <"$scratch/kernel.log" | tail -n 30; } 2>/dev/null | sed 's/^/  /' >&2
   exit "$2"
@@ -195,7 +196,7 @@ report() { # what, status
 # A kernel that warned may have misled the command.
 report_troubles() {
   local troubles
-  troubles=$(tr -d '\r\0' <"$scratch/kernel.log" | grep -aE 'WARNING: |BUG: |lockup|blocked for more than|KASAN' | head -n 5) || true
+  troubles=$(tr -d '\r\0' <"$scratch/kernel.log" | grep -aE 'Kernel panic|WARNING: |BUG: |lockup|blocked for more than|KASAN' | head -n 5) || true
   [ -z "$troubles" ] || { say "the guest's kernel complained:"; sed 's/^/  /' <<<"$troubles" >&2; }
 }
 
@@ -210,6 +211,8 @@ test_in_guest() {
   local files=("$@")
   [ $# -gt 0 ] || files=(test/lab/)
   deno check --quiet "${files[@]}"
+  # the guest has no network to fetch the real SeaweedFS with; without it the tests that need it say so
+  deno eval --quiet 'import { installWeed } from "./test/interop/weed_install.ts"; await installWeed();' || true
   run -t 1800 deno test --no-check --cached-only -P=lab --sanitize-ops --sanitize-resources "${files[@]}"
 }
 
