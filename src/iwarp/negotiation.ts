@@ -5,6 +5,7 @@
  * @module
  */
 import { VerbsError, WireError } from "../rdma/errors.ts";
+import { printable } from "../rdma/private_data.ts";
 import { MPA_DEPTH_UNKNOWN, type MpaEnhanced, type MpaFrame } from "./mpa.ts";
 
 /** The frame by which an initiator shows that it is ready to receive (RFC 6581 §4.2). */
@@ -137,8 +138,4 @@ function readyToReceive(enhanced: MpaEnhanced): ReadyToReceive {
   if (enhanced.rtrWrite) return "write";
   if (enhanced.rtrRead) return "read";
   return enhanced.rtrSend ? "send" : "none";
-}
-
-function printable(bytes: Uint8Array): string {
-  return new TextDecoder("ascii").decode(bytes).replaceAll(/[^\x20-\x7e]/g, "");
 }

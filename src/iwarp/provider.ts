@@ -18,7 +18,7 @@ import { checkDepth } from "../rdma/work_checks.ts";
 import { IwarpConnection } from "./connection.ts";
 import { closeQuietly, IwarpEndpoint } from "./endpoint.ts";
 import { IwarpListener } from "./listener.ts";
-import { encodeMpaFrame } from "./mpa.ts";
+import { encodeMpaFrame, MPA_MAX_USER_DATA } from "./mpa.ts";
 import { agreeAsInitiator, type Agreement, type MpaWishes, requestFrame } from "./negotiation.ts";
 import { type IwarpRegion, MAX_REGION_SIZE, StagTable } from "./region.ts";
 import { type EndpointMaker, readFrame, SocketDeadline, writeAll } from "./setup.ts";
@@ -72,6 +72,8 @@ export class IwarpDomain implements ProtectionDomain, EndpointMaker {
     maxRegionSize: MAX_REGION_SIZE,
     maxReadDepth: 128,
     remoteInvalidate: true,
+    reportsRefusals: true,
+    privateData: { request: MPA_MAX_USER_DATA, reply: MPA_MAX_USER_DATA, refusal: MPA_MAX_USER_DATA },
   };
   readonly #table = new StagTable();
   readonly #settings: IwarpSettings;

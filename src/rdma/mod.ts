@@ -12,6 +12,7 @@ export * from "./deadline.ts";
 export * from "./errors.ts";
 export * from "./memory.ts";
 export * from "./pool.ts";
+export * from "./private_data.ts";
 export * from "./provider.ts";
 export * from "./registry.ts";
 export * from "./request_queue.ts";

@@ -10,6 +10,7 @@
 import type { Completion, Opcode } from "./completion.ts";
 import type { VerbenaError } from "./errors.ts";
 import type { MemoryRegion } from "./memory.ts";
+import type { PrivateDataLimits } from "./private_data.ts";
 import type { EndpointStatistics } from "./statistics.ts";
 
 /** A host and a port of the RDMA port space; for iWARP that is TCP's. IPv6 without brackets. */
@@ -28,8 +29,19 @@ export interface Capabilities {
   readonly maxRegionSize: number;
   /** RDMA Reads one endpoint may have outstanding. */
   readonly maxReadDepth: number;
-  /** Whether Send with Invalidate reaches a peer's region, and whether regions here may be offered for it. */
+  /**
+   * Whether Send with Invalidate reaches a peer's region, and whether regions here may be offered for it. Where it does
+   * not, `postSend` throws CapabilityError for one.
+   */
   readonly remoteInvalidate: boolean;
+  /**
+   * Whether this side learns that the peer refused a Read or Write of memory it may not reach: the connection then ends
+   * with an error, and the Read completes as REMOTE_ACCESS. Where not, the Read completes as FLUSHED, and as a Write may
+   * have completed when it left, the end that follows may look graceful.
+   */
+  readonly reportsRefusals: boolean;
+  /** How long private data may be. */
+  readonly privateData: PrivateDataLimits;
 }
 
 /** How an endpoint is set up. Times are milliseconds. */
@@ -40,7 +52,7 @@ export interface EndpointOptions {
   receiveDepth?: number;
   /** RDMA Reads outstanding in each direction, at most (ORD and IRD); the peer may lower it. Default 16. */
   readDepth?: number;
-  /** Bytes for the peer's set-up, at most 248. */
+  /** Bytes for the peer's set-up, at most {@linkcode Capabilities.privateData}. Some fabrics pad them with zeros. */
   privateData?: Uint8Array;
   /** How long the connection's set-up may take. Default 5,000. */
   setupTimeout?: number;
@@ -117,7 +129,7 @@ export interface ConnectionRequest {
   readonly privateData: Uint8Array;
   /** Completes the set-up. Throws VerbsError when the peer went away or broke the protocol. */
   accept(options?: EndpointOptions): Promise<Endpoint>;
-  /** Refuses, with a few bytes that say why. */
+  /** Refuses, with a few bytes that say why, at most {@linkcode Capabilities.privateData}. */
   reject(privateData?: Uint8Array): Promise<void>;
 }
 

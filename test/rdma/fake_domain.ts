@@ -39,6 +39,8 @@ export class FakeDomain implements ProtectionDomain {
     maxRegionSize: 1 << 30,
     maxReadDepth: 16,
     remoteInvalidate: true,
+    reportsRefusals: true,
+    privateData: { request: 248, reply: 248, refusal: 248 },
   };
   readonly regions = new Set<FakeRegion>();
   nextKey = 1;

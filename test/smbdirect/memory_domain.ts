@@ -67,6 +67,8 @@ export class MemoryDomain implements ProtectionDomain {
     maxRegionSize: 0x7fff_ffff,
     maxReadDepth: 16,
     remoteInvalidate: true,
+    reportsRefusals: true,
+    privateData: { request: 248, reply: 248, refusal: 248 },
   };
   readonly regions = new Set<Region>();
 
