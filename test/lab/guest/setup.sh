@@ -5,6 +5,7 @@
 set -eu
 . /run/lab/environment
 exec </dev/null >/dev/console 2>&1
+: >/run/lab/booted
 
 shut_down() {
   sync
