@@ -34,7 +34,9 @@ export interface PortReport {
   readonly port: number;
   /** What it is and what state it is in. */
   readonly attributes: Readonly<Record<string, string | number>>;
-  /** Its addresses. */
+  /** The network interface it belongs to; null where there is none. */
+  readonly interface: string | null;
+  /** Its addresses; none on iWARP, where packets bear those of the interface. */
   readonly gids: readonly GidReport[];
 }
 
@@ -44,7 +46,7 @@ export interface GidReport {
   readonly index: number;
   /** The address, as IPv6. */
   readonly gid: string;
-  /** Which packets it stands for; null on iWARP, where it is none. */
+  /** Which packets it stands for; null where the library is too old to say. */
   readonly type: string | null;
   /** The network interface it belongs to; null where there is none. */
   readonly interface: string | null;
@@ -65,11 +67,17 @@ export function reportDevice(context: Context): DeviceReport {
       num_comp_vectors: context.completionVectors,
     },
     device_cap_names: namesOf(attributes.capabilities, ibv_device_cap_flags, "IBV_DEVICE_"),
-    ports: Array.from({ length: attributes.ports }, (_, index) => ({
-      port: index + 1,
-      attributes: portFields(context.queryPort(index + 1)),
-      gids: context.gids(index + 1).map((entry) => reportGid(entry, isIwarp(device))),
-    })),
+    ports: Array.from({ length: attributes.ports }, (_, index) => reportPort(context, index + 1, isIwarp(device))),
+  };
+}
+
+function reportPort(context: Context, port: number, iwarp: boolean): PortReport {
+  const gids = context.gids(port).map(reportGid);
+  return {
+    port,
+    attributes: portFields(context.queryPort(port), iwarp),
+    interface: gids.find((gid) => gid.interface !== null)?.interface ?? null,
+    gids: iwarp ? [] : gids,
   };
 }
 
@@ -130,7 +138,7 @@ function extendedFields(device: ExtendedDeviceAttributes): Record<string, string
   };
 }
 
-function portFields(port: PortAttributes): Record<string, string | number> {
+function portFields(port: PortAttributes, iwarp: boolean): Record<string, string | number> {
   return {
     state: nameOf(port.state, ibv_port_state, "IBV_"),
     max_mtu: mtuBytes(port.maxMtu),
@@ -152,7 +160,7 @@ function portFields(port: PortAttributes): Record<string, string | number> {
     init_type_reply: port.initTypeReply,
     active_width: WIDTHS.get(port.activeWidth) ?? "unknown",
     active_speed: SPEEDS.get(port.activeSpeed) ?? "unknown",
-    phys_state: PHYSICAL_STATES[port.physicalState] ?? "unknown",
+    ...(iwarp ? {} : { phys_state: PHYSICAL_STATES[port.physicalState] ?? "unknown" }), // iWARP's is not its own
   };
 }
 
@@ -184,11 +192,11 @@ const PHYSICAL_STATES = [
   "PHY_TEST",
 ];
 
-function reportGid({ index, gid, type, interfaceIndex }: GidEntry, iwarp: boolean): GidReport {
+function reportGid({ index, gid, type, interfaceIndex }: GidEntry): GidReport {
   return {
     index,
     gid: gidText(gid),
-    type: iwarp ? null : type ?? null,
+    type: type ?? null,
     interface: interfaceIndex === 0 ? null : interfaceName(interfaceIndex),
   };
 }
