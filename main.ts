@@ -5,13 +5,15 @@
  */
 import { type CliContext, EXIT_FAILED, runCli } from "./commands/cli.ts";
 import type { Command } from "./commands/command.ts";
+import { devicesCommand } from "./commands/devices.ts";
 import { engineCommand } from "./commands/engine.ts";
 import { launch, mustLaunch } from "./commands/launch.ts";
+import { pingCommand } from "./commands/ping.ts";
 import { serveCommand } from "./commands/serve.ts";
 import configuration from "./deno.json" with { type: "json" };
 import { reasonOf } from "./src/rdma/errors.ts";
 
-const COMMANDS: readonly Command[] = [serveCommand, engineCommand];
+const COMMANDS: readonly Command[] = [serveCommand, engineCommand, devicesCommand, pingCommand];
 
 /**
  * Milliseconds within which signals count as one. A terminal's Ctrl-C reaches every process of the group, and those that

@@ -22,6 +22,14 @@ export function parseAddress(flag: string, text: string, defaultPort?: number): 
   return { hostname, port };
 }
 
+/** Reads a host: a name, or a numeric address; IPv6 with brackets or without. Throws ConfigError. */
+export function parseHost(text: string): string {
+  const match = /^(?:\[([0-9a-fA-F:.%\w]+)\]|([0-9a-fA-F]*:[0-9a-fA-F:.%\w]+)|([^\s:[\]/@]+))$/.exec(text);
+  const host = match?.[1] ?? match?.[2] ?? match?.[3];
+  if (host === undefined) throw new ConfigError(`HOST: got ${JSON.stringify(text)}, want a name or a numeric address`);
+  return host;
+}
+
 /** Reads `rdma:HOST[:PORT]`. Throws ConfigError that names the flag. */
 export function parseEngineAddress(flag: string, text: string): RdmaAddress {
   if (text.startsWith("rdma:")) return parseAddress(flag, text.slice("rdma:".length), ENGINE_PORT);
