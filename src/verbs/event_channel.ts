@@ -9,7 +9,7 @@ import { type ConnectionEvent, readConnectionEvent } from "./connection_event.ts
 import { ConnectionId, type PortSpace } from "./connection_id.ts";
 import { checkCall, verbsFailure } from "./failure.ts";
 import { connectionManager } from "./libraries.ts";
-import { readable } from "./readiness.ts";
+import { abandon, readable } from "./readiness.ts";
 import { Resource } from "./resource.ts";
 
 const EVENT = layout.rdma_cm_event;
@@ -75,7 +75,10 @@ export class EventChannel extends Resource {
     }
   }
 
-  /** Waits until {@linkcode take} has something to take. Rejects with the signal's reason. */
+  /**
+   * Waits until {@linkcode take} has something to take, or the channel is disposed. Rejects with the signal's reason. One
+   * caller may wait at a time.
+   */
   async wait(signal?: AbortSignal): Promise<void> {
     this.ensureAlive("poll");
     await readable(this.fd, signal);
@@ -91,8 +94,9 @@ export class EventChannel extends Resource {
     return { ...event, id, ...(listener === undefined ? {} : { listener }) };
   }
 
-  /** Gives it back. */
+  /** Gives it back; whoever waits for it is woken. */
   protected override destroy(): void {
+    abandon(this.fd);
     connectionManager().rdma_destroy_event_channel(this.handle);
   }
 }
