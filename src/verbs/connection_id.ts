@@ -31,7 +31,7 @@ const MAX_PRIVATE_DATA = 255;
 export class ConnectionId extends Resource {
   #channel: EventChannel;
   readonly #view: DataView<ArrayBuffer>;
-  #elsewhere = false; // a call is under way in another thread
+  #elsewhere: Promise<number> | undefined; // a call under way in another thread
 
   /** Takes a `struct rdma_cm_id *`; {@linkcode EventChannel} makes them. */
   constructor(
@@ -108,6 +108,11 @@ export class ConnectionId extends Resource {
     checkCall(call, connectionManager().rdma_connect(this.handle, bytes));
   }
 
+  /** A call of {@linkcode connectElsewhere} that is still under way; it never rejects. */
+  get underWay(): Promise<unknown> | undefined {
+    return this.#elsewhere;
+  }
+
   /**
    * The same in another thread, for iWARP devices, some of which connect their socket before the call returns. Whether it
    * worked; why not is lost. Until then the identifier cannot be disposed.
@@ -115,12 +120,10 @@ export class ConnectionId extends Resource {
   async connectElsewhere(parameters: ConnectionParameters = {}): Promise<boolean> {
     const bytes = parameterBytes(parameters);
     this.#begin("rdma_connect");
-    this.#elsewhere = true;
-    try {
-      return await connectionManager().rdma_connect_elsewhere(this.handle, bytes) === 0;
-    } finally {
-      this.#elsewhere = false;
-    }
+    this.#elsewhere = connectionManager().rdma_connect_elsewhere(this.handle, bytes);
+    const result = await this.#elsewhere;
+    this.#elsewhere = undefined;
+    return result === 0;
   }
 
   /** Goes on after CONNECT_RESPONSE, once the queue pair that is not rdma_cm's is ready to send. */
@@ -202,7 +205,9 @@ export class ConnectionId extends Resource {
   // Says what is called, and makes ready for its errno.
   #begin(call: string): string {
     this.ensureAlive(call);
-    if (this.#elsewhere) throw new VerbsError(call, "EBUSY", "a call on this identifier is still under way");
+    if (this.#elsewhere !== undefined) {
+      throw new VerbsError(call, "EBUSY", "a call on this identifier is still under way");
+    }
     prepareErrno();
     return call;
   }

@@ -27,6 +27,7 @@ export * from "./memory_window.ts";
 export * from "./multicast.ts";
 export * from "./port_attributes.ts";
 export * from "./protection_domain.ts";
+export * from "./provider.ts";
 export * from "./queue_pair.ts";
 export * from "./queue_pair_attributes.ts";
 export * from "./queue_pair_transitions.ts";

@@ -31,8 +31,7 @@ function writeTo(id: number, region: MemoryRegion, length: number) {
 async function withPlayers(run: (players: Players) => Promise<void>, options = {}): Promise<void> {
   using active = await openDomain();
   using passive = await openDomain();
-  const stage = { active, passive, address: LOOPBACK, [Symbol.dispose]() {} };
-  await using players = await connectPlayers(stage, options);
+  await using players = await connectPlayers({ active, passive, address: LOOPBACK }, options);
   await run(players);
 }
 

@@ -13,7 +13,7 @@ import type {
 } from "../../src/rdma/provider.ts";
 
 /** Two protection domains that can reach each other: `active` connects to where `passive` listens. */
-export interface Stage extends Disposable {
+export interface Stage {
   active: ProtectionDomain;
   passive: ProtectionDomain;
   /** Where `passive` can listen, port 0 or one that is free. */

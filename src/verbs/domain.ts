@@ -1,0 +1,277 @@
+/**
+ * A protection domain of the verbs provider: memory, and connections of one device.
+ *
+ * @module
+ */
+import { SystemError, VerbsError } from "../rdma/errors.ts";
+import type { PrivateDataLimits } from "../rdma/private_data.ts";
+import type {
+  Capabilities,
+  Endpoint,
+  EndpointOptions,
+  Listener,
+  ProtectionDomain as DomainContract,
+  RdmaAddress,
+} from "../rdma/provider.ts";
+import { MAX_PENDING_REQUESTS } from "../rdma/request_queue.ts";
+import { SetupDeadline } from "../rdma/setup_deadline.ts";
+import type { ConnectionParameters } from "./connection_event.ts";
+import type { ConnectionId } from "./connection_id.ts";
+import type { Context } from "./context.ts";
+import { CompletionDelivery } from "./delivery.ts";
+import { isIwarp } from "./device.ts";
+import { EventDispatcher, EventQueue } from "./event_dispatcher.ts";
+import { VerbsListener } from "./listener.ts";
+import { MAX_REGION_SIZE, type MemoryRegion } from "./memory_region.ts";
+import type { ProtectionDomain } from "./protection_domain.ts";
+import { ReceiveBatch } from "./receive_batch.ts";
+import { SendBatch } from "./send_batch.ts";
+import {
+  callOf,
+  connectFailure,
+  type EndpointResources,
+  establish,
+  expectEvent,
+  systemError,
+  unlessAborted,
+} from "./setup.ts";
+import { type SocketAddress, socketAddresses } from "./socket_address.ts";
+import { WorkCompletions } from "./work_completions.ts";
+
+/** Completions taken from a queue by one call. */
+const COMPLETIONS = 64;
+/** Sends that there is room for from the beginning; lists that are longer make room. */
+const SENDS = 64;
+/** Regions that may be gone and still be looked through when the living are counted. */
+const REGION_SLACK = 64;
+/** How long an iWARP peer's refusal of a TCP connection takes at most, in milliseconds; what takes longer is silence. */
+const REFUSAL_TIME = 1_000;
+
+/**
+ * What the connection manager leaves of its messages to private data: of InfiniBand's and RoCE's REQ 92 bytes, less the 36
+ * of the IP addressing annex (IBTA A11); of REP 196, of REJ 148.
+ */
+const INFINIBAND_PRIVATE_DATA: PrivateDataLimits = { request: 56, reply: 196, refusal: 148 };
+/** What MPA peers of Linux take, siw above all, whose length field of 8 bits counts four bytes of its own. */
+const IWARP_PRIVATE_DATA: PrivateDataLimits = { request: 248, reply: 248, refusal: 248 };
+
+/** The domain. */
+export class VerbsDomain implements DomainContract, EndpointResources {
+  /** `verbs:rxe0`. */
+  readonly transport: string;
+  /** What the device can do. */
+  readonly capabilities: Capabilities;
+  /** See {@linkcode EndpointResources}. */
+  readonly domain: ProtectionDomain;
+  /** See {@linkcode EndpointResources}. */
+  readonly iwarp: boolean;
+  /** See {@linkcode EndpointResources}. */
+  readonly delivery: CompletionDelivery;
+  /** See {@linkcode EndpointResources}. */
+  readonly dispatcher: EventDispatcher;
+  /** See {@linkcode EndpointResources}. */
+  readonly completions: WorkCompletions = new WorkCompletions(COMPLETIONS);
+  /** See {@linkcode EndpointResources}. */
+  readonly receiveBatch: ReceiveBatch = new ReceiveBatch(1);
+  readonly #context: Context;
+  readonly #regions = new Set<MemoryRegion>();
+  readonly #busy = new Set<Promise<unknown>>();
+  #sends = new SendBatch(SENDS);
+  #countAt = REGION_SLACK; // regions in the set at which the dead are removed
+  #disposed = false;
+
+  /** Made by the provider's `open`, on a device of rdma_cm's. `spin` is {@linkcode VerbsOptions.spin} in milliseconds. */
+  constructor(context: Context, spin: number) {
+    this.#context = context;
+    this.transport = `verbs:${context.deviceName}`;
+    this.iwarp = isIwarp(context.device);
+    this.capabilities = capabilitiesOf(context, this.iwarp);
+    using made = new DisposableStack();
+    this.domain = made.use(context.allocateProtectionDomain());
+    this.delivery = made.use(new CompletionDelivery(context, spin));
+    this.dispatcher = made.use(new EventDispatcher());
+    made.move();
+  }
+
+  /** See {@linkcode EndpointResources}. */
+  get privateData(): PrivateDataLimits {
+    return this.capabilities.privateData;
+  }
+
+  /** See {@linkcode EndpointResources}. */
+  get maxReadDepth(): number {
+    return this.capabilities.maxReadDepth;
+  }
+
+  /** Bytes registered now. */
+  get registeredBytes(): number {
+    this.#forgetDead();
+    let bytes = 0;
+    for (const region of this.#regions) bytes += region.length;
+    return bytes;
+  }
+
+  /** Regions registered now. */
+  get regionCount(): number {
+    this.#forgetDead();
+    return this.#regions.size;
+  }
+
+  /** Registers zeroed memory. */
+  register(length: number, access: number): MemoryRegion {
+    try {
+      const region = this.domain.register(length, access);
+      if (this.#regions.size >= this.#countAt) this.#forgetDead();
+      this.#regions.add(region);
+      return region;
+    } catch (error) {
+      throw systemError(`register ${length} bytes`, error);
+    }
+  }
+
+  /** Connects. */
+  async connect(address: RdmaAddress, options: EndpointOptions = {}): Promise<Endpoint> {
+    const call = callOf("connect", address);
+    using deadline = new SetupDeadline(options.setupTimeout, options.signal);
+    try {
+      const destinations = await unlessAborted(socketAddresses(address), deadline.signal);
+      const [id, events] = await this.#reach(call, destinations, deadline);
+      try {
+        const begin = (parameters: ConnectionParameters): Promise<void> => this.#ask(call, id, parameters, deadline);
+        return await establish(this, id, events, options, deadline, { place: "request", call }, begin);
+      } catch (error) {
+        this.whenIdle(id, () => this.#release(id));
+        throw error;
+      }
+    } catch (error) {
+      throw deadline.explain(call, error);
+    }
+  }
+
+  /** Listens. */
+  async listen(address: RdmaAddress): Promise<Listener> {
+    const call = callOf("listen", address);
+    try {
+      const [own] = await socketAddresses(address);
+      if (own === undefined) throw new SystemError(call, "EADDRNOTAVAIL", "the name has no address");
+      const id = this.dispatcher.channel.createId();
+      try {
+        id.bind(own);
+        this.#checkDevice(call, id);
+        id.listen(MAX_PENDING_REQUESTS);
+        return new VerbsListener(this, id, address);
+      } catch (error) {
+        id[Symbol.dispose]();
+        throw error;
+      }
+    } catch (error) {
+      throw systemError(call, error);
+    }
+  }
+
+  /** See {@linkcode EndpointResources}. */
+  sendBatch(count: number): SendBatch {
+    if (count <= this.#sends.capacity) return this.#sends;
+    this.#sends[Symbol.dispose]();
+    return this.#sends = new SendBatch(2 ** Math.ceil(Math.log2(count)));
+  }
+
+  /** See {@linkcode EndpointResources}. */
+  whenIdle(id: ConnectionId, run: () => void): void {
+    if (id.underWay === undefined) return run();
+    const done = id.underWay.then(run);
+    this.#busy.add(done);
+    done.finally(() => this.#busy.delete(done));
+  }
+
+  /** Disposes every region, and whatever endpoints and listeners there still are. */
+  [Symbol.dispose](): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    for (const region of this.#regions) region[Symbol.dispose]();
+    if (this.#busy.size === 0) this.#destroy();
+    else Promise.allSettled(this.#busy).then(() => this.#destroy());
+  }
+
+  #destroy(): void {
+    this.dispatcher[Symbol.dispose]();
+    this.delivery[Symbol.dispose]();
+    this.domain[Symbol.dispose]();
+    for (const memory of [this.completions, this.receiveBatch, this.#sends]) memory[Symbol.dispose]();
+  }
+
+  #forgetDead(): void {
+    for (const region of this.#regions) {
+      if (region.disposed) this.#regions.delete(region);
+    }
+    this.#countAt = 2 * this.#regions.size + REGION_SLACK;
+  }
+
+  // An identifier that has found its way to one of the addresses.
+  async #reach(
+    call: string,
+    destinations: SocketAddress[],
+    deadline: SetupDeadline,
+  ): Promise<[ConnectionId, EventQueue]> {
+    let failure: unknown = new VerbsError(call, "unreachable", "the name has no address");
+    for (const destination of destinations) {
+      const id = this.dispatcher.channel.createId();
+      try {
+        const events = new EventQueue(this.dispatcher, id);
+        id.resolveAddress(destination, { timeout: deadline.timeout });
+        await expectEvent(call, events, "ADDR_RESOLVED", deadline.signal);
+        this.#checkDevice(call, id);
+        id.resolveRoute(deadline.timeout);
+        await expectEvent(call, events, "ROUTE_RESOLVED", deadline.signal);
+        return [id, events];
+      } catch (error) {
+        this.#release(id);
+        if (deadline.signal.aborted) throw error;
+        failure = connectFailure(call, error);
+      }
+    }
+    throw failure;
+  }
+
+  #checkDevice(call: string, id: ConnectionId): void {
+    const { context } = id;
+    if (context === undefined || context === this.#context) return;
+    const detail = `the address is ${context.deviceName}'s, and this domain is of ${this.#context.deviceName}`;
+    throw new VerbsError(call, "unreachable", detail);
+  }
+
+  // iWARP devices may connect their socket while they are asked, which takes as long as the peer likes.
+  async #ask(call: string, id: ConnectionId, parameters: ConnectionParameters, deadline: SetupDeadline): Promise<void> {
+    deadline.signal.throwIfAborted();
+    try {
+      if (!this.iwarp) return id.connect(parameters);
+      const start = performance.now();
+      if (await unlessAborted(id.connectElsewhere(parameters), deadline.signal)) return;
+      throw performance.now() - start < REFUSAL_TIME
+        ? new VerbsError(call, "refused", "nothing listens there; start the peer or check the address")
+        : new VerbsError(call, "unreachable", "the peer's host does not answer");
+    } catch (error) {
+      throw connectFailure(call, error);
+    }
+  }
+
+  #release(id: ConnectionId): void {
+    this.dispatcher.forget(id);
+    id[Symbol.dispose]();
+  }
+}
+
+function capabilitiesOf(context: Context, iwarp: boolean): Capabilities {
+  const device = context.queryDevice();
+  const port = context.queryPort(1);
+  const { maxReadAtomic, maxReadAtomicDestination, maxRegionSize } = device;
+  return {
+    maxMessageSize: Math.min(port.maxMessageSize, MAX_REGION_SIZE),
+    maxRegionSize: maxRegionSize < MAX_REGION_SIZE ? Number(maxRegionSize) : MAX_REGION_SIZE,
+    maxReadDepth: Math.min(maxReadAtomic, maxReadAtomicDestination, 254), // 255 stands for all there are
+    // The software devices have regions that no peer can invalidate, or do not tell which key a peer withdrew.
+    remoteInvalidate: false,
+    reportsRefusals: !iwarp,
+    privateData: iwarp ? IWARP_PRIVATE_DATA : INFINIBAND_PRIVATE_DATA,
+  };
+}

@@ -1,0 +1,43 @@
+/**
+ * Domains of the verbs provider on the guest's devices.
+ *
+ * @module
+ */
+import type { ProtectionDomain, RdmaAddress } from "../../src/rdma/provider.ts";
+import { readinessIdle, type VerbsOptions, verbsProvider } from "../../src/verbs/mod.ts";
+import { capable } from "../capabilities.ts";
+
+/** The guest's devices. */
+export type DeviceName = "rxe0" | "siw0";
+
+/** The address of each device's interface. */
+export const HOSTS: Readonly<Record<DeviceName, string>> = { rxe0: "10.7.0.1", siw0: "192.168.77.1" };
+
+// Libraries stay open, and the sanitizer would hold that against the test that opens them.
+if (await capable("rxe")) await verbsProvider().unavailable({ hostname: HOSTS.rxe0, port: 0 });
+
+/** Two domains on a device. */
+export interface ProviderStage extends AsyncDisposable {
+  active: ProtectionDomain;
+  passive: ProtectionDomain;
+  /** Where `passive` can listen. */
+  address: RdmaAddress;
+}
+
+/** Opens two domains on a device; disposing them leaves no thread waiting. */
+export async function openStage(device: DeviceName, options: VerbsOptions = {}): Promise<ProviderStage> {
+  const provider = verbsProvider(options);
+  const address = { hostname: HOSTS[device], port: 0 };
+  const active = await provider.open(address);
+  const passive = await provider.open(address);
+  return {
+    active,
+    passive,
+    address,
+    async [Symbol.asyncDispose]() {
+      active[Symbol.dispose]();
+      passive[Symbol.dispose]();
+      await readinessIdle();
+    },
+  };
+}
