@@ -14,6 +14,7 @@ suite=bookworm-security
 mirror=${LAB_MIRROR:-http://deb.debian.org}
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 
+PATH=$PATH:/usr/sbin:/sbin
 here=$(cd "$(dirname "$0")" && pwd)
 mkdir -p "$1"
 target=$(cd "$1" && pwd)
@@ -22,33 +23,35 @@ work=$target/work
 say() { echo "lab: $*" >&2; }
 
 # An apt that knows one suite and touches nothing outside $work.
-apt() {
+privately() {
   local command=$1
   shift
-  "$command" -q -o Dir::State="$work/apt/state" -o Dir::State::status="$work/apt/status" -o Dir::Cache="$work/apt/cache" \
-    -o Dir::Etc::SourceList="$work/apt/sources" -o Dir::Etc::SourceParts=/dev/null -o APT::Architecture=amd64 \
-    -o APT::Architectures=amd64 -o APT::Sandbox::User= -o Acquire::Languages=none -o Acquire::Retries=3 "$@"
+  "$command" -q -o Dir::State="$work/apt/state" -o Dir::State::status="$work/apt/status" \
+    -o Dir::Cache="$work/apt/cache" -o Dir::Etc::SourceList="$work/apt/sources" -o Dir::Etc::SourceParts=/dev/null \
+    -o APT::Architecture=amd64 -o APT::Architectures=amd64 -o APT::Sandbox::User= -o Acquire::Languages=none \
+    -o Acquire::Retries=3 "$@"
 }
 
 prepare_apt() {
   mkdir -p "$work"/apt/{state/lists/partial,cache/archives/partial}
   : >"$work/apt/status"
   echo "deb [signed-by=$keyring] $mirror/debian-security $suite main" >"$work/apt/sources"
-  apt apt-get update >"$work/apt/log" 2>&1 || { cat "$work/apt/log" >&2; return 1; }
+  privately apt-get update >"$work/apt/log" 2>&1 || { cat "$work/apt/log" >&2; return 1; }
 }
 
 # The newest kernel of the series, as package names have it, and the version of its packages.
 newest_kernel() {
-  kernel=$(apt apt-cache depends "linux-image-$series-amd64" | sed -nE 's/.*Depends: linux-image-(.*-amd64)$/\1/p' | head -n 1)
-  version=$(apt apt-cache show --no-all-versions "linux-image-$series-amd64" | sed -nE 's/^Version: //p')
-  [ -n "$kernel" ] && [ -n "$version" ] || { say "$mirror $suite has no linux-image-$series-amd64"; return 1; }
+  local package=linux-image-$series-amd64
+  kernel=$(privately apt-cache depends "$package" | sed -nE '0,/.*Depends: linux-image-(.*-amd64)$/s//\1/p')
+  version=$(privately apt-cache show --no-all-versions "$package" | sed -nE 's/^Version: //p')
+  [ -n "$kernel" ] && [ -n "$version" ] || { say "$mirror $suite has no $package"; return 1; }
 }
 
 download() {
   mkdir -p "$work/packages"
   cd "$work/packages"
   local flavourless=${kernel%-amd64}
-  apt apt-get download "linux-image-$kernel=$version" "linux-headers-$kernel=$version" \
+  privately apt-get download "linux-image-$kernel=$version" "linux-headers-$kernel=$version" \
     "linux-headers-$flavourless-common=$version" "linux-kbuild-$flavourless=$version" \
     "linux-source-$series=$version" >"$work/apt/log" 2>&1 || { cat "$work/apt/log" >&2; return 1; }
 }
@@ -61,15 +64,14 @@ unpack() {
   local top=linux-source-$series
   mkdir -p "$work/source"
   dpkg-deb --fsys-tarfile "$work"/packages/linux-source-*.deb | tar -xO "./usr/src/$top.tar.xz" |
-    tar -xJ -C "$work/source" --strip-components=1 --wildcards "$top/drivers/infiniband/sw/siw" "$top/fs/smb" "$top/fs/nls" \
-      "$top/scripts/asn1_compiler.c" "$top/include/linux/asn1*"
+    tar -xJ -C "$work/source" --strip-components=1 --wildcards "$top/drivers/infiniband/sw/siw" "$top/fs/smb" \
+      "$top/fs/nls" "$top/scripts/asn1_compiler.c" "$top/include/linux/asn1*"
 }
 
 compile() { # directory, then make's variables
-  local compiler
+  local headers=$work/root/usr/src/linux-headers-$kernel compiler
   compiler=$(command -v gcc-12 || command -v gcc)
-  make -s -C "$work/root/usr/src/linux-headers-$kernel" M="$work/source/$1" CC="$compiler" -j"$(nproc)" "${@:2}" modules \
-    >"$work/make.log" 2>&1 || { tail -n 40 "$work/make.log" >&2; return 1; }
+  make -s -C "$headers" M="$work/source/$1" CC="$compiler" -j"$(nproc)" "${@:2}" modules >"$work/make.log" 2>&1 || { tail -n 40 "$work/make.log" >&2; return 1; }
 }
 
 compile_modules() {

@@ -5,8 +5,9 @@
 #   lab.sh build              makes the guest's kernel from Debian's packages, once; says what is missing
 #   lab.sh run [-t SECONDS] [-o DIRECTORY] COMMAND…
 #                             boots, runs the command in the guest and ends with its status; one argument is shell text.
-#                             -t: how long it may take, 600 unless told; -o: kept as $OUT in the guest
-#   lab.sh test [FILE…]       type-checks the lab's tests here and runs them, or those of FILE, in one guest
+#                             -t: how long, with booting, 600 unless told; -o: kept as $OUT in the guest
+#   lab.sh test [FILE…]       type-checks the lab's tests here and runs them, or those of FILE, in one guest; arguments
+#                             that begin with "-" are deno test's
 #   lab.sh clean              deletes every kernel but the one in use
 #
 # The guest sees this machine's files at their paths, with its programs, the checkout and Deno's cache; what it writes is
@@ -20,6 +21,7 @@ set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../.." && pwd)
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/verbena/lab
+PATH=$PATH:/usr/sbin:/sbin
 
 # What builds the kernel, what boots it, and the stock RDMA programs that tests run against.
 packages=(
@@ -56,29 +58,35 @@ install_packages() {
     give_up 1 "apt-get could not install ${missing[*]}"
 }
 
+# What a kernel's directory has in its name, so that another recipe makes another kernel.
+recipe() {
+  cat "$here/build.sh" "$here/guest/init" | sha256sum | cut -c 1-12
+}
+
 # The directory of the newest kernel that today's recipe made; nothing when there is none.
 find_kernel() {
-  local recipe made
-  recipe=$(cat "$here/build.sh" "$here/guest/init" | sha256sum | cut -c 1-12)
-  for made in "$cache"/*-"$recipe"/kernel; do
-    [ -f "$made" ] && dirname "$made"
+  local made
+  for made in "$cache"/*-"$(recipe)"/kernel; do
+    if [ -f "$made" ]; then dirname "$made"; fi
   done | sort -V | tail -n 1
+}
+
+lock_cache() {
+  mkdir -p "$cache"
+  exec {lock}>"$cache/lock"
+  flock -n "$lock" || { say "waiting for another build"; flock "$lock"; }
 }
 
 build() {
   install_packages
-  mkdir -p "$cache"
-  exec {lock}>"$cache/lock"
-  flock "$lock"
+  lock_cache
   kernel=$(find_kernel)
   if [ -z "$kernel" ]; then
-    local recipe fresh
-    recipe=$(cat "$here/build.sh" "$here/guest/init" | sha256sum | cut -c 1-12)
-    fresh=$(mktemp -d "$cache/building.XXXXXX")
-    "$here/build.sh" "$fresh" || { rm -rf "$fresh"; give_up 1 "the kernel could not be built"; }
-    kernel=$cache/$(cat "$fresh/kernel")-$recipe
-    rm -rf "$kernel"
-    chmod 755 "$fresh"
+    local fresh=$cache/building
+    rm -rf "$fresh"
+    # nothing that it starts keeps the lock
+    "$here/build.sh" "$fresh" {lock}>&- || give_up 1 "the kernel could not be built"
+    kernel=$cache/$(cat "$fresh/kernel")-$(recipe)
     mv "$fresh" "$kernel"
     say "built $kernel"
   fi
@@ -92,8 +100,8 @@ kvm_works() {
   local memo answer=no probe
   memo=$kernel/kvm-$(cat /proc/sys/kernel/random/boot_id)
   if [ ! -f "$memo" ]; then
-    probe=$(timeout 10 qemu-system-x86_64 -accel kvm -cpu host "${machine[@]}" -serial stdio -append "console=ttyS0 panic=-1 lab.probe" \
-      </dev/null 2>&1 | tr -d '\0') || true
+    probe=$(timeout 10 qemu-system-x86_64 -accel kvm -cpu host "${machine[@]}" -serial stdio \
+      -append "console=ttyS0 panic=-1 lab.probe" </dev/null 2>&1 | tr -d '\0') || true
     [[ $probe == *"lab: up"* ]] && answer=yes
     rm -f "$kernel"/kvm-*
     echo "$answer" >"$memo"
@@ -107,7 +115,7 @@ environment() {
   local name
   for name in $(compgen -e); do
     case $name in
-      PATH | HOME | LANG | LC_* | TZ | XDG_CACHE_HOME | CI | NO_COLOR | REQUIRE_CAPABILITIES | DENO_* | VERBENA_* | LAB_*)
+      PATH | HOME | LANG | LC_* | TZ | XDG_* | CI | NO_COLOR | REQUIRE_CAPABILITIES | DENO_* | VERBENA_* | LAB_*)
         declare -p "$name"
         ;;
     esac
@@ -196,45 +204,62 @@ boot() {
   sleep "$limit" &
   timer=$!
   wait -n "$qemu" "$timer" || true
+  local down=yes
+  kill -0 "$qemu" 2>/dev/null && down=no
+  # what the guest wrote is out when its readers have ended
+  stop
+  if [ -f "$scratch/status" ]; then
+    tell "the guest's kernel complained" "$(complaints)"
+    exit "$(cat "$scratch/status")"
+  fi
+  if [ "$down" = yes ]; then
+    tell "the guest's last words" "$(cat "$scratch/qemu.log" && kernel_log | tail -n 50)"
+    give_up 125 "the guest went down before the command ended"
+  fi
+  tell "the guest's kernel complained" "$(complaints)"
+  give_up 124 "the command had not ended after $limit s, and was ended (-t gives it more)"
 }
 
-# Says what happened with the last words of the guest's kernel, and ends.
-report() { # what, status
-  report_troubles
-  say "$1; its kernel's last words:"
-  { cat "$scratch/qemu.log"; tr -d '\r\0' <"$scratch/kernel.log" | tail -n 30; } 2>/dev/null | sed 's/^/  /' >&2
-  exit "$2"
+kernel_log() {
+  [ ! -f "$scratch/kernel.log" ] || tr -d '\r\0' <"$scratch/kernel.log"
 }
 
-# A kernel that warned may have misled the command.
-report_troubles() {
-  local troubles
-  troubles=$(tr -d '\r\0' <"$scratch/kernel.log" | grep -aE 'Kernel panic|WARNING: |BUG: |lockup|blocked for more than|KASAN' | head -n 5) || true
-  [ -z "$troubles" ] || { say "the guest's kernel complained:"; sed 's/^/  /' <<<"$troubles" >&2; }
+# What may have misled the command.
+complaints() {
+  kernel_log | grep -E 'WARNING: |BUG: |lockup|blocked for more than' | tail -n 5
 }
 
+# Says what, and the lines it is about; nothing when there are none.
+tell() { # what, lines
+  [ -z "$2" ] || { say "$1:" && sed 's/^/  /' <<<"$2" >&2; }
+}
+
+# Ends qemu and the timer, and waits for all that was started.
 stop() {
   kill "${timer:-}" "${qemu:-}" 2>/dev/null || true
-  # readers that no qemu ever came to wait for one still
-  : <>"$scratch/stdout" <>"$scratch/stderr"
-  wait 2>/dev/null || true
+  wait || true
 }
 
 test_in_guest() {
   build
   cd "$root"
-  local files=("$@")
-  [ $# -gt 0 ] || files=(test/lab/)
-  deno check --quiet "${files[@]}"
-  # the guest has no network to fetch the real SeaweedFS with; without it the tests that need it say so
-  deno eval --quiet 'import { installWeed } from "./test/interop/weed_install.ts"; await installWeed();' || true
-  run -t 1800 deno test --no-check --cached-only -P=lab --sanitize-ops --sanitize-resources "${files[@]}"
+  local files=() options=() argument
+  for argument in "$@"; do
+    case $argument in -*) options+=("$argument") ;; *) files+=("$argument") ;; esac
+  done
+  [ ${#files[@]} -gt 0 ] || files=(test/lab/)
+  deno check --quiet "${files[@]}" || give_up 1 "the tests do not type-check"
+  # a guest without its devices fails, rather than skips
+  export REQUIRE_CAPABILITIES=${REQUIRE_CAPABILITIES:-rxe,siw}
+  options+=(--no-check --cached-only -P=lab --sanitize-ops --sanitize-resources)
+  run -t 3600 deno test "${options[@]}" "${files[@]}"
 }
 
 clean() {
+  lock_cache
   local kept directory
   kept=$(find_kernel)
-  for directory in "$cache"/*; do
+  for directory in "$cache"/building "$cache"/*-amd64-*; do
     [ "$directory" = "$kept" ] || rm -rf "$directory"
   done
 }
