@@ -13,6 +13,7 @@ import {
   ProviderRegistry,
   type RdmaAddress,
 } from "../src/rdma/mod.ts";
+import { verbsProvider } from "../src/verbs/mod.ts";
 import type { CrcMode, ProviderName } from "./values.ts";
 
 /** Which provider is asked for, and how the providers are to behave. */
@@ -25,7 +26,7 @@ export interface ProviderChoice {
 
 /** The providers, the preferred one first. `crc` is that of iWARP's frames. */
 export function providers(crc: CrcMode): Provider[] {
-  return [iwarpProvider({ crc })];
+  return [verbsProvider(), iwarpProvider({ crc })];
 }
 
 /**
