@@ -18,7 +18,7 @@ import type { QueueOwner } from "./delivery.ts";
 import { MemoryRegion } from "./memory_region.ts";
 import type { QueuePair } from "./queue_pair.ts";
 import type { EndpointResources } from "./setup.ts";
-import { WorkSlots } from "./work_slots.ts";
+import { EndpointWork, type WorkSlots } from "./work_slots.ts";
 import { workStatusText } from "./work_completions.ts";
 
 /** How long close() waits by default, and a connection that is over for its peer and its device; milliseconds. */
@@ -44,8 +44,7 @@ export class VerbsEndpoint implements Endpoint, QueueOwner {
   readonly #resources: EndpointResources;
   readonly #id: ConnectionId;
   readonly #queuePair: QueuePair;
-  readonly #sends: WorkSlots;
-  readonly #receives: WorkSlots;
+  readonly #work: EndpointWork;
   readonly #closed = Promise.withResolvers<Closure>();
   readonly #hungUp = Promise.withResolvers<void>(); // the connection manager has seen the end
   readonly #single: SendWork[] = []; // a list for what is posted by itself
@@ -65,8 +64,7 @@ export class VerbsEndpoint implements Endpoint, QueueOwner {
     this.#id = id;
     this.transport = resources.transport;
     this.closed = this.#closed.promise;
-    this.#sends = new WorkSlots(sendDepth);
-    this.#receives = new WorkSlots(receiveDepth);
+    this.#work = new EndpointWork(sendDepth, receiveDepth);
     const { channel } = resources.delivery;
     const entries = sendDepth + receiveDepth;
     this.queue = resources.domain.context.createCompletionQueue({ entries, channel });
@@ -95,12 +93,7 @@ export class VerbsEndpoint implements Endpoint, QueueOwner {
 
   /** Free slots of the send queue. */
   get sendSlots(): number {
-    return this.#sends.free;
-  }
-
-  /** Sends that the device still has. */
-  get outstandingSends(): number {
-    return this.#sends.outstanding;
+    return this.#work.sends.free;
   }
 
   /** The connection stands: from now on completions are delivered. `reads` is how many this side may have under way. */
@@ -129,14 +122,15 @@ export class VerbsEndpoint implements Endpoint, QueueOwner {
   postReceive(id: number, region: RegionContract, offset: number, length: number): void {
     const own = this.#ownRegion(region, "postReceive");
     checkReceive(own, offset, length);
-    if (this.#receives.free === 0) throw queueFull("postReceive", this.#receives.depth);
-    const slot = this.#receives.push(id, Opcode.RECEIVE, 0);
-    if (this.#closure !== undefined) return this.#flushLater(this.#receives, slot);
+    const { receives } = this.#work;
+    if (receives.free === 0) throw queueFull("postReceive", receives.depth);
+    const slot = receives.push(id, Opcode.RECEIVE, 0);
+    if (this.#closure !== undefined) return this.#flushLater(receives, slot);
     try {
       const batch = this.#resources.receiveBatch.reset().receive(slot + RECEIVE).into(own, offset, length);
       this.#queuePair.postReceive(batch);
     } catch (error) {
-      this.#refused(this.#receives, slot, error);
+      this.#refused(receives, slot, error);
     }
   }
 
@@ -147,13 +141,11 @@ export class VerbsEndpoint implements Endpoint, QueueOwner {
     this.#postAll(this.#single);
   }
 
-  /** Polls completions: those of sends before those of receives. */
+  /** Polls completions. */
   poll(out: Completion[]): number {
-    let count = this.#take(out, 0);
-    if (count < out.length && !this.queue.disposed && this.#started && this.#pollQueue()) {
-      count = this.#take(out, count);
-    }
-    return count;
+    const count = this.#work.take(out, 0);
+    if (count === out.length || !this.#started || this.queue.disposed || !this.#pollQueue()) return count;
+    return count + this.#work.take(out, count);
   }
 
   /** See {@linkcode QueueOwner.drain}. */
@@ -194,7 +186,7 @@ export class VerbsEndpoint implements Endpoint, QueueOwner {
   }
 
   #postAll(works: readonly SendWork[]): void {
-    const sends = this.#sends;
+    const { sends } = this.#work;
     if (works.length > sends.free) throw queueFull("postSend", sends.depth);
     for (const work of works) this.#check(work);
     const batch = this.#resources.sendBatch(works.length).reset();
@@ -239,7 +231,7 @@ export class VerbsEndpoint implements Endpoint, QueueOwner {
 
   // The end has come: the request completes at once, but not from within this call.
   #flushLater(queue: WorkSlots, slot: number): void {
-    queue.complete(slot, Status.FLUSHED, 0);
+    this.#work.complete(queue, slot, Status.FLUSHED, 0);
     queueMicrotask(() => this.#notify());
   }
 
@@ -248,11 +240,6 @@ export class VerbsEndpoint implements Endpoint, QueueOwner {
     this.#flushLater(queue, slot);
     if (!(error instanceof VerbsError)) throw error;
     this.#end({ graceful: false, error: new VerbsError(this.#call, "lost", error.message) });
-  }
-
-  #take(out: Completion[], from: number): number {
-    const sends = this.#sends.take(out, from);
-    return sends + from + this.#receives.take(out, from + sends);
   }
 
   // Moves what the device completed into the slots; whether there was anything.
@@ -274,16 +261,17 @@ export class VerbsEndpoint implements Endpoint, QueueOwner {
   }
 
   #received(slot: number, length: number): void {
-    this.#receives.complete(slot, Status.SUCCESS, length);
+    this.#work.complete(this.#work.receives, slot, Status.SUCCESS, length);
     this.statistics.receives++;
     this.statistics.receiveBytes += length;
   }
 
   #sent(slot: number): void {
     const { statistics } = this;
-    const length = this.#sends.length(slot);
-    const opcode = this.#sends.opcode(slot);
-    this.#sends.complete(slot, Status.SUCCESS, length);
+    const { sends } = this.#work;
+    const length = sends.length(slot);
+    const opcode = sends.opcode(slot);
+    this.#work.complete(sends, slot, Status.SUCCESS, length);
     if (opcode === Opcode.SEND) {
       statistics.sends++;
       statistics.sendBytes += length;
@@ -298,11 +286,11 @@ export class VerbsEndpoint implements Endpoint, QueueOwner {
 
   #failed(id: number, workStatus: number): void {
     const isReceive = id >= RECEIVE;
-    const queue = isReceive ? this.#receives : this.#sends;
+    const queue = isReceive ? this.#work.receives : this.#work.sends;
     const slot = isReceive ? id - RECEIVE : id;
     const status = statusOf(workStatus, isReceive);
     const opcode = queue.opcode(slot);
-    queue.complete(slot, status, 0);
+    this.#work.complete(queue, slot, status, 0);
     if (this.#closure !== undefined) return;
     const call = isReceive
       ? `receive from ${formatAddress(this.#remote)}`
@@ -315,7 +303,7 @@ export class VerbsEndpoint implements Endpoint, QueueOwner {
   }
 
   #notify(): void {
-    if (this.#sends.ready + this.#receives.ready === 0) return;
+    if (this.#work.ready === 0) return;
     try {
       this.onCompletions?.();
     } catch (error) {
@@ -334,15 +322,17 @@ export class VerbsEndpoint implements Endpoint, QueueOwner {
       const reason = "the peer asked for what it may not have, or broke the protocol";
       return this.#end({ graceful: false, error: new VerbsError(this.#call, "terminated", reason) });
     }
-    if (this.#sends.outstanding === 0) return this.#end({ graceful: true });
-    const reason = `the peer closed the connection with ${this.#sends.outstanding} requests under way`;
+    const { outstanding } = this.#work.sends;
+    if (outstanding === 0) return this.#end({ graceful: true });
+    const reason = `the peer closed the connection with ${outstanding} requests under way`;
     this.#end({ graceful: false, error: new VerbsError(this.#call, "lost", reason) });
   }
 
   async #close(linger: number): Promise<void> {
     if (this.#closure === undefined) {
-      await this.#settle(() => this.#sends.outstanding === 0 || this.#closure !== undefined, linger);
-      if (this.#sends.outstanding === 0) {
+      const { sends } = this.#work;
+      await this.#settle(() => sends.outstanding === 0 || this.#closure !== undefined, linger);
+      if (sends.outstanding === 0) {
         this.#end({ graceful: true });
       } else {
         const reason = `what was posted did not leave within ${linger} ms`;
@@ -370,7 +360,8 @@ export class VerbsEndpoint implements Endpoint, QueueOwner {
     const timer = setTimeout(() => this.#hungUp.resolve(), LINGER);
     await this.#hungUp.promise;
     clearTimeout(timer);
-    await this.#settle(() => this.#sends.outstanding + this.#receives.outstanding === 0, LINGER);
+    const { sends, receives } = this.#work;
+    await this.#settle(() => sends.outstanding + receives.outstanding === 0, LINGER);
     this.#release();
   }
 
@@ -394,8 +385,7 @@ export class VerbsEndpoint implements Endpoint, QueueOwner {
     dispatcher.forget(this.#id);
     if (this.#started) this.#pollQueue();
     this.#queuePair[Symbol.dispose]();
-    this.#sends.flush();
-    this.#receives.flush();
+    this.#work.flush();
     this.queue[Symbol.dispose]();
     this.#id[Symbol.dispose]();
     this.#notify();

@@ -42,11 +42,6 @@ export class WorkSlots {
     return this.#outstanding;
   }
 
-  /** Completions that can be taken. */
-  get ready(): number {
-    return this.#ready - this.#taken;
-  }
-
   /** The opcode of a slot. */
   opcode(slot: number): number {
     return this.#opcodes[slot] as number;
@@ -68,32 +63,83 @@ export class WorkSlots {
     return slot;
   }
 
-  /** What became of a slot's request. One that was never outstanding, or is no longer, stays as it is. */
-  complete(slot: number, status: Status, length: number): void {
-    if (this.#statuses[slot] !== OUTSTANDING) return;
+  /**
+   * What became of a slot's request. One that was never outstanding, or is no longer, stays as it is. Returns how many
+   * requests can be taken now that could not be before.
+   */
+  complete(slot: number, status: Status, length: number): number {
+    if (this.#statuses[slot] !== OUTSTANDING) return 0;
     this.#statuses[slot] = status;
     this.#lengths[slot] = length;
     this.#outstanding--;
+    const before = this.#ready;
     while (this.#ready < this.#posted && this.#statuses[this.#ready % this.depth] !== OUTSTANDING) this.#ready++;
+    return this.#ready - before;
+  }
+
+  /** The device will complete no more: whatever is outstanding is flushed. Returns as {@linkcode complete} does. */
+  flush(): number {
+    const before = this.#ready;
+    for (let at = before; at < this.#posted; at++) this.complete(at % this.depth, Status.FLUSHED, 0);
+    return this.#ready - before;
+  }
+
+  /** Takes the oldest that can be taken. */
+  take(into: Completion): void {
+    const slot = this.#taken++ % this.depth;
+    into.id = this.#ids[slot] as number;
+    into.opcode = this.#opcodes[slot] as Opcode;
+    into.status = this.#statuses[slot] as Status;
+    into.length = this.#lengths[slot] as number;
+    into.invalidatedKey = 0;
+  }
+}
+
+/** Both queues of an endpoint. Their completions are taken in the order in which they came. */
+export class EndpointWork {
+  /** Sends, Writes and Reads. */
+  readonly sends: WorkSlots;
+  /** Receives. */
+  readonly receives: WorkSlots;
+  readonly #order: Uint8Array<ArrayBuffer>; // a ring: 1 for a receive
+  #first = 0;
+  #last = 0;
+
+  /** Makes both. */
+  constructor(sendDepth: number, receiveDepth: number) {
+    this.sends = new WorkSlots(sendDepth);
+    this.receives = new WorkSlots(receiveDepth);
+    this.#order = new Uint8Array(sendDepth + receiveDepth);
+  }
+
+  /** Completions that can be taken. */
+  get ready(): number {
+    return this.#last - this.#first;
+  }
+
+  /** What became of a request. */
+  complete(queue: WorkSlots, slot: number, status: Status, length: number): void {
+    this.#append(queue, queue.complete(slot, status, length));
   }
 
   /** The device will complete no more: whatever is outstanding is flushed. */
   flush(): void {
-    for (let at = this.#ready; at < this.#posted; at++) this.complete(at % this.depth, Status.FLUSHED, 0);
+    this.#append(this.sends, this.sends.flush());
+    this.#append(this.receives, this.receives.flush());
   }
 
-  /** Fills `out` from `from` on, in order; how many. */
+  /** Fills `out` from `from` on; how many. */
   take(out: Completion[], from: number): number {
-    const count = Math.min(out.length - from, this.#ready - this.#taken);
+    const count = Math.min(out.length - from, this.ready);
     for (let index = 0; index < count; index++) {
-      const slot = this.#taken++ % this.depth;
-      const completion = out[from + index] as Completion;
-      completion.id = this.#ids[slot] as number;
-      completion.opcode = this.#opcodes[slot] as Opcode;
-      completion.status = this.#statuses[slot] as Status;
-      completion.length = this.#lengths[slot] as number;
-      completion.invalidatedKey = 0;
+      const isReceive = this.#order[this.#first++ % this.#order.length] === 1;
+      (isReceive ? this.receives : this.sends).take(out[from + index] as Completion);
     }
     return count;
+  }
+
+  #append(queue: WorkSlots, count: number): void {
+    const kind = queue === this.receives ? 1 : 0;
+    for (; count > 0; count--) this.#order[this.#last++ % this.#order.length] = kind;
   }
 }
