@@ -35,9 +35,9 @@ export interface Capabilities {
    */
   readonly remoteInvalidate: boolean;
   /**
-   * Whether this side learns that the peer refused a Read or Write of memory it may not reach: the connection then ends
+   * Whether each side learns of a Read or Write of memory that the peer, or this side, refused: the connection then ends
    * with an error, and the Read completes as REMOTE_ACCESS. Where not, the Read completes as FLUSHED, and as a Write may
-   * have completed when it left, the end that follows may look graceful.
+   * have completed when it left, the end that follows may look graceful on either side.
    */
   readonly reportsRefusals: boolean;
   /** How long private data may be. */

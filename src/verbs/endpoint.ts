@@ -396,14 +396,19 @@ export class VerbsEndpoint implements Endpoint, QueueOwner {
 type Depths = "sendDepth" | "receiveDepth";
 
 const NOWHERE: RdmaAddress = { hostname: "", port: 0 };
+const TOO_SHORT: readonly number[] = [
+  ibv_wc_status.IBV_WC_LOC_LEN_ERR,
+  ibv_wc_status.IBV_WC_LOC_QP_OP_ERR,
+  ibv_wc_status.IBV_WC_REM_INV_REQ_ERR,
+];
 const OPERATIONS = ["Send", "Send with Invalidate", "RDMA Write", "RDMA Read"];
 
 // The contract's statuses are verbs'; of the others, those of a transport that gave up say that nobody knows what the
-// peer saw. rxe ends a receive that was too short as if the peer had noticed.
+// peer saw. Of a receive only its length can be wrong: rxe tells that in the words of a request that makes no sense.
 function statusOf(status: number, isReceive: boolean): Status {
   const S = ibv_wc_status;
   if (isReceive) {
-    if (status === S.IBV_WC_REM_INV_REQ_ERR || status === S.IBV_WC_LOC_LEN_ERR) return Status.LOCAL_LENGTH;
+    if (TOO_SHORT.includes(status)) return Status.LOCAL_LENGTH;
     return status === S.IBV_WC_WR_FLUSH_ERR ? Status.FLUSHED : Status.LOCAL_PROTECTION;
   }
   switch (status) {

@@ -13,9 +13,6 @@ export type DeviceName = "rxe0" | "siw0";
 /** The address of each device's interface. */
 export const HOSTS: Readonly<Record<DeviceName, string>> = { rxe0: "10.7.0.1", siw0: "192.168.77.1" };
 
-// Libraries stay open, and the sanitizer would hold that against the test that opens them.
-if (await capable("rxe")) await verbsProvider().unavailable({ hostname: HOSTS.rxe0, port: 0 });
-
 /** Two domains on a device. */
 export interface ProviderStage extends AsyncDisposable {
   active: ProtectionDomain;
@@ -40,4 +37,9 @@ export async function openStage(device: DeviceName, options: VerbsOptions = {}):
       await readinessIdle();
     },
   };
+}
+
+// Libraries, each device's own too, stay open, and the sanitizer would hold that against the test that opens them.
+for (const [capability, device] of [["rxe", "rxe0"], ["siw", "siw0"]] as const) {
+  if (await capable(capability)) await (await openStage(device))[Symbol.asyncDispose]();
 }
