@@ -8,12 +8,13 @@ import type { Command } from "./commands/command.ts";
 import { devicesCommand } from "./commands/devices.ts";
 import { engineCommand } from "./commands/engine.ts";
 import { launch, mustLaunch } from "./commands/launch.ts";
+import { perfCommand } from "./commands/perf.ts";
 import { pingCommand } from "./commands/ping.ts";
 import { serveCommand } from "./commands/serve.ts";
 import configuration from "./deno.json" with { type: "json" };
 import { reasonOf } from "./src/rdma/errors.ts";
 
-const COMMANDS: readonly Command[] = [serveCommand, engineCommand, devicesCommand, pingCommand];
+const COMMANDS: readonly Command[] = [serveCommand, engineCommand, devicesCommand, pingCommand, perfCommand];
 
 /**
  * Milliseconds within which signals count as one. A terminal's Ctrl-C reaches every process of the group, and those that

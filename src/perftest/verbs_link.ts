@@ -1,0 +1,108 @@
+/**
+ * What one side of a test needs of verbs: memory, completion queues, and a queue pair on them.
+ *
+ * @module
+ */
+import { Access } from "../rdma/memory.ts";
+import type {
+  CompletionQueue,
+  Context,
+  MemoryRegion,
+  ProtectionDomain,
+  QueuePair,
+  QueuePairOptions,
+} from "../verbs/mod.ts";
+import { isIwarp } from "../verbs/mod.ts";
+import type { Plan } from "./plan.ts";
+import type { Agreed } from "./session.ts";
+
+/** The sizes of a test. */
+export interface TestSizes {
+  /** Bytes of a message. */
+  readonly size: number;
+  /** Messages. */
+  readonly iterations: number;
+  /** Requests under way at once, where bandwidth is measured. */
+  readonly depth: number;
+  /** Messages of up to so many bytes are sent inline, where the operation allows it. */
+  readonly inlineSize: number;
+}
+
+/** Receives posted at once, at most. */
+export const RECEIVE_DEPTH = 512;
+/** Bytes at the end of the memory where a peer counts the receives it has posted. */
+const CREDIT_SIZE = 64;
+
+/** How the queue pair is made: by verbs, or by rdma_cm. */
+export type QueuePairMaker = (domain: ProtectionDomain, options: QueuePairOptions) => QueuePair;
+
+/** The resources. Messages leave from the first half of the memory; the peer reads and writes the second. */
+export class VerbsLink implements Disposable {
+  /** Where sends complete. */
+  readonly sendQueue: CompletionQueue;
+  /** Where receives complete. */
+  readonly receiveQueue: CompletionQueue;
+  /** The memory. */
+  readonly region: MemoryRegion;
+  /** The queue pair. */
+  readonly queuePair: QueuePair;
+  /** The offset of the half that is the peer's. */
+  readonly peersHalf: number;
+  /** The offset of the credits. */
+  readonly credits: number;
+  /** Whether messages are sent inline. */
+  readonly inline: boolean;
+  /** Whether a peer may not send before there is a receive, as it does not wait for one: iWARP. */
+  readonly needsCredits: boolean;
+  readonly #resources: DisposableStack;
+
+  /** Makes them on an open device. Throws VerbsError. */
+  constructor(
+    /** The device. */ readonly context: Context,
+    /** The course. */ readonly plan: Plan,
+    /** The sizes. */ readonly sizes: TestSizes,
+    agreed: Agreed,
+    makeQueuePair: QueuePairMaker,
+  ) {
+    using resources = new DisposableStack();
+    const iwarp = isIwarp(context.device);
+    const block = roundUp(Math.max(sizes.size, agreed.cycleSize), agreed.cacheLineSize);
+    const domain = resources.use(context.allocateProtectionDomain());
+    this.needsCredits = iwarp && plan.verb === "send" && plan.kind === "bandwidth";
+    this.inline = plan.verb !== "read" && sizes.size > 0 && sizes.size <= sizes.inlineSize;
+    this.peersHalf = block;
+    this.credits = 2 * block;
+    this.region = domain.register(2 * block + CREDIT_SIZE, accessOf(plan, iwarp));
+    this.sendQueue = resources.use(context.createCompletionQueue({ entries: sizes.depth + 1 }));
+    this.receiveQueue = resources.use(context.createCompletionQueue({ entries: RECEIVE_DEPTH }));
+    this.queuePair = makeQueuePair(domain, {
+      sendQueue: this.sendQueue,
+      receiveQueue: this.receiveQueue,
+      sendDepth: sizes.depth,
+      receiveDepth: plan.verb === "send" ? RECEIVE_DEPTH : 1,
+      inlineSize: this.inline ? sizes.size : 0,
+    });
+    this.#resources = resources.move();
+  }
+
+  /** The first byte of the half that is the peer's, as the peer names it. */
+  get peersAddress(): bigint {
+    return this.region.address + BigInt(this.needsCredits ? this.credits : this.peersHalf);
+  }
+
+  /** Gives everything back. */
+  [Symbol.dispose](): void {
+    this.#resources.dispose();
+  }
+}
+
+// An RDMA Read's sink must be remotely writable where the network writes its answer into it, as iWARP's does.
+function accessOf({ verb, kind }: Plan, iwarp: boolean): number {
+  const { LOCAL_WRITE, REMOTE_WRITE, REMOTE_READ } = Access;
+  if (verb === "read") return LOCAL_WRITE | REMOTE_READ | (iwarp ? REMOTE_WRITE : 0);
+  return verb === "write" || (iwarp && kind === "bandwidth") ? LOCAL_WRITE | REMOTE_WRITE : LOCAL_WRITE;
+}
+
+function roundUp(value: number, step: number): number {
+  return step === 0 ? value : Math.ceil(value / step) * step;
+}
