@@ -104,9 +104,10 @@ export async function servePings(options: PingOptions, context: Context): Promis
   const stop = AbortSignal.any([context.stop, once.signal]);
   const listeners = await listen(domains, options.address);
   const { port } = listeners[0]?.listener.address ?? options.address;
-  const transports = listeners.map(({ domain }) => domain.transport).join(", ");
-  const where = formatAddress({ hostname: options.address.hostname, port });
-  if (!options.json) context.print(`verbena ping listening on ${where} over ${transports}`);
+  const transports = listeners.map(({ domain }) => domain.transport);
+  const listening = formatAddress({ hostname: options.address.hostname, port });
+  if (options.json) context.print(JSON.stringify({ listening, transports }));
+  else context.print(`verbena ping listening on ${listening} over ${transports.join(", ")}`);
   const close = () => listeners.forEach(({ listener }) => void listener.close());
   if (stop.aborted) close();
   stop.addEventListener("abort", close);

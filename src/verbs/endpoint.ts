@@ -54,6 +54,8 @@ export class VerbsEndpoint implements Endpoint, QueueOwner {
   #readsAllowed = false;
   #settled: (() => void) | undefined; // told when the device has nothing outstanding of what is waited for
   #closing: Promise<void> | undefined;
+  #hangUp: Promise<void> | undefined; // what an iWARP device flushed is followed by the end
+  #flushedSends = 0; // by an iWARP device whose connection ended
   #closure: Closure | undefined; // how it ends, from the moment nothing is posted any more
   #started = false;
 
@@ -292,6 +294,7 @@ export class VerbsEndpoint implements Endpoint, QueueOwner {
     const opcode = queue.opcode(slot);
     this.#work.complete(queue, slot, status, 0);
     if (this.#closure !== undefined) return;
+    if (workStatus === ibv_wc_status.IBV_WC_WR_FLUSH_ERR && this.#resources.iwarp) return this.#flushed(isReceive);
     const call = isReceive
       ? `receive from ${formatAddress(this.#remote)}`
       : `${OPERATIONS[opcode]} to ${formatAddress(this.#remote)}`;
@@ -300,6 +303,12 @@ export class VerbsEndpoint implements Endpoint, QueueOwner {
       ? new VerbsError(this.#call, "terminated", "the peer asked for what it may not have, or broke the protocol")
       : new VerbsError(call, codeOf(workStatus, status), workStatusText(workStatus));
     this.#end({ graceful: false, error });
+  }
+
+  // An iWARP device flushes when TCP's connection ends, and tells how it ended, if at all, later.
+  #flushed(isReceive: boolean): void {
+    if (!isReceive) this.#flushedSends++;
+    this.#hangUp ??= this.#untilHungUp().then(() => this.#peerLeft());
   }
 
   #notify(): void {
@@ -322,9 +331,9 @@ export class VerbsEndpoint implements Endpoint, QueueOwner {
       const reason = "the peer asked for what it may not have, or broke the protocol";
       return this.#end({ graceful: false, error: new VerbsError(this.#call, "terminated", reason) });
     }
-    const { outstanding } = this.#work.sends;
-    if (outstanding === 0) return this.#end({ graceful: true });
-    const reason = `the peer closed the connection with ${outstanding} requests under way`;
+    const unfinished = this.#work.sends.outstanding + this.#flushedSends;
+    if (unfinished === 0) return this.#end({ graceful: true });
+    const reason = `the peer closed the connection with ${unfinished} requests under way`;
     this.#end({ graceful: false, error: new VerbsError(this.#call, "lost", reason) });
   }
 
@@ -357,12 +366,16 @@ export class VerbsEndpoint implements Endpoint, QueueOwner {
   }
 
   async #windUp(): Promise<void> {
-    const timer = setTimeout(() => this.#hungUp.resolve(), LINGER);
-    await this.#hungUp.promise;
-    clearTimeout(timer);
+    await this.#untilHungUp();
     const { sends, receives } = this.#work;
     await this.#settle(() => sends.outstanding + receives.outstanding === 0, LINGER);
     this.#release();
+  }
+
+  async #untilHungUp(): Promise<void> {
+    const timer = setTimeout(() => this.#hungUp.resolve(), LINGER);
+    await this.#hungUp.promise;
+    clearTimeout(timer);
   }
 
   // Waits until `done` holds, at most `limit` milliseconds; looks whenever completions come.

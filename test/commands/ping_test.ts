@@ -4,48 +4,16 @@ import { pingOptions } from "../../commands/ping_options.ts";
 import { ping, servePings } from "../../commands/run_ping.ts";
 import { ConfigError, VerbsError } from "../../src/rdma/errors.ts";
 import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "../assert.ts";
+import { Outside } from "./outside.ts";
 
 function optionsOf(...args: string[]): ReturnType<typeof pingOptions> {
   return pingOptions(readArguments(pingCommand, args));
 }
 
-/** What a command says, and how it is told to stop. */
-class Outside {
-  readonly printed: string[] = [];
-  readonly reported: string[] = [];
-  readonly controller = new AbortController();
-  readonly version = "0.1.0";
-  #news = Promise.withResolvers<void>();
-
-  get stop(): AbortSignal {
-    return this.controller.signal;
-  }
-
-  readonly print = (line: string): void => {
-    this.printed.push(line);
-    this.#news.resolve();
-  };
-
-  readonly report = (line: string): void => void this.reported.push(line);
-
-  /** The first line printed, or to come, that matches. */
-  async line(pattern: RegExp): Promise<RegExpExecArray> {
-    for (;;) {
-      for (const line of this.printed) {
-        const match = pattern.exec(line);
-        if (match !== null) return match;
-      }
-      this.#news = Promise.withResolvers();
-      await this.#news.promise;
-    }
-  }
-}
-
 /** A server on loopback, over iwarp. */
 async function serving(...args: string[]): Promise<{ outside: Outside; port: string; ended: Promise<void> }> {
   const outside = new Outside();
-  const options = optionsOf("--server", "127.0.0.1", "-p", "0", "--provider", "iwarp", ...args);
-  const ended = servePings({ ...options, json: false }, outside);
+  const ended = servePings(optionsOf("--server", "127.0.0.1", "-p", "0", "--provider", "iwarp", ...args), outside);
   const [, port] = await outside.line(/^verbena ping listening on 127\.0\.0\.1:(\d+) over iwarp$/);
   return { outside, port: port ?? "", ended };
 }
@@ -122,6 +90,22 @@ Deno.test("verbena ping goes round with its own server, which then serves the ne
   const left = outside.printed.filter((line) => line.includes(" left after ")).map((line) => line.replace(/^\S+ /, ""));
   assertEquals(left, ["left after 3 rounds over iwarp", "left after 2 rounds over iwarp"]);
   assertEquals(outside.reported, []);
+});
+
+Deno.test("verbena ping --server --json says where it listens and what each client did, a line each", async () => {
+  const outside = new Outside();
+  const options = optionsOf("--server", "127.0.0.1", "-p", "0", "--provider", "iwarp", "--once", "--json");
+  const ended = servePings(options, outside);
+  const [line] = await outside.line(/^.*listening.*$/);
+  const { listening, ...rest } = JSON.parse(line);
+  assertEquals(rest, { transports: ["iwarp"] });
+  const port = listening.replace("127.0.0.1:", "");
+  await ping(optionsOf("127.0.0.1", "-p", port, "-C", "2", "-q", "--provider", "iwarp"), new Outside());
+  await ended;
+  const { peer, ...client } = JSON.parse(outside.printed[1] ?? "");
+  assertMatch(peer, /^127\.0\.0\.1:\d+$/);
+  assertEquals(client, { transport: "iwarp", rounds: 2, bytes: 128, error: null });
+  assertEquals(outside.printed.length, 2);
 });
 
 Deno.test("verbena ping --server --once ends after its first client", async () => {

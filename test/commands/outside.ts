@@ -1,0 +1,38 @@
+/**
+ * The world around a command that a test runs in its own process.
+ *
+ * @module
+ */
+import type { Context } from "../../commands/command.ts";
+
+/** What a command says, and how it is told to stop. */
+export class Outside implements Context {
+  readonly printed: string[] = [];
+  readonly reported: string[] = [];
+  readonly controller = new AbortController();
+  readonly version = "0.1.0";
+  #news = Promise.withResolvers<void>();
+
+  get stop(): AbortSignal {
+    return this.controller.signal;
+  }
+
+  readonly print = (line: string): void => {
+    this.printed.push(line);
+    this.#news.resolve();
+  };
+
+  readonly report = (line: string): void => void this.reported.push(line);
+
+  /** The first line printed, or to come, that matches. */
+  async line(pattern: RegExp): Promise<RegExpExecArray> {
+    for (;;) {
+      for (const line of this.printed) {
+        const match = pattern.exec(line);
+        if (match !== null) return match;
+      }
+      this.#news = Promise.withResolvers();
+      await this.#news.promise;
+    }
+  }
+}

@@ -1,0 +1,75 @@
+/**
+ * `verbena ping` and rdma-core's `rping(1)`, over both devices and in both roles.
+ *
+ * @module
+ */
+import { readArguments } from "../../commands/command.ts";
+import { pingCommand } from "../../commands/ping.ts";
+import { pingOptions } from "../../commands/ping_options.ts";
+import { ping, servePings } from "../../commands/run_ping.ts";
+import { readinessIdle } from "../../src/verbs/mod.ts";
+import { assertEquals, assertMatch } from "../assert.ts";
+import { type Capability, testWith } from "../capabilities.ts";
+import { Outside } from "../commands/outside.ts";
+import { eventually, freePorts, Process, run } from "../interop/process.ts";
+import { type DeviceName, HOSTS } from "./provider_stage.ts";
+
+/** Bytes of a text that fills one packet, takes several, and is the longest there is. */
+const SIZES = [64, 4_097, 65_535];
+const ROUNDS = 3;
+const LIMIT = 60; // seconds
+
+function optionsOf(...args: string[]): ReturnType<typeof pingOptions> {
+  return pingOptions(readArguments(pingCommand, [...args, "--provider", "verbs"]));
+}
+
+/** rping's server for one client. */
+async function rpingServer(hostname: string, port: number, size: number): Promise<Process> {
+  const args = ["-s", "-a", hostname, "-p", `${port}`, "-S", `${size}`, "-C", `${ROUNDS}`, "-V"];
+  const server = new Process("timeout", [`${LIMIT}`, "rping", ...args]);
+  await eventually("rping's server listens", async () => {
+    const identifiers = await run("rdma", ["resource", "show", "cm_id"]);
+    return identifiers.split("\n").some((line) => line.includes("LISTEN") && line.includes(`${hostname}:${port}`))
+      ? true
+      : undefined;
+  });
+  return server;
+}
+
+const DEVICES: readonly [Capability, DeviceName][] = [["rxe", "rxe0"], ["siw", "siw0"]];
+
+for (const [capability, device] of DEVICES) {
+  const hostname = HOSTS[device];
+  const transport = `verbs:${device}`;
+
+  for (const size of SIZES) {
+    await testWith([capability], `rping serves our ${size} bytes over ${device}`, async () => {
+      const [port = 0] = freePorts(1);
+      await using server = await rpingServer(hostname, port, size);
+      const outside = new Outside();
+      await ping(optionsOf(hostname, "-p", `${port}`, "-S", `${size}`, "-C", `${ROUNDS}`, "--json"), outside);
+      const { microseconds: _, ...summary } = JSON.parse(outside.printed.join(""));
+      assertEquals(summary, { peer: `${hostname}:${port}`, transport, size, rounds: ROUNDS });
+      assertEquals((await server.ended).code, 0, server.tail());
+      await readinessIdle();
+    });
+
+    await testWith([capability], `rping's ${size} bytes are served by us over ${device}`, async () => {
+      const outside = new Outside();
+      const ended = servePings(optionsOf("--server", hostname, "-p", "0", "--once", "--json"), outside);
+      const [line] = await outside.line(/^.*listening.*$/);
+      const { listening, transports } = JSON.parse(line);
+      assertEquals(transports, [transport]);
+      const port = listening.slice(hostname.length + 1);
+      const args = ["-c", "-a", hostname, "-p", port, "-S", `${size}`, "-C", `${ROUNDS}`, "-v", "-V"];
+      const texts = (await run("timeout", [`${LIMIT}`, "rping", ...args])).trimEnd().split("\n");
+      assertEquals(texts.length, ROUNDS);
+      assertMatch(texts[0] ?? "", /^ping data: rdma-ping-0: ABCDEFGHIJ/);
+      await ended;
+      const { peer: _, ...client } = JSON.parse(outside.printed[1] ?? "");
+      assertEquals(client, { transport, rounds: ROUNDS, bytes: ROUNDS * size, error: null });
+      assertEquals(outside.reported, []);
+      await readinessIdle();
+    });
+  }
+}
