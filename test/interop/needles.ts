@@ -29,7 +29,12 @@ export async function randomRanges(serve: Serve, corpus: Corpus, random: Random,
       await assertRange(serve, needle, offset, length, transport);
     }
   };
-  await Promise.all(Array.from({ length: READERS }, reader));
+  try {
+    await Promise.all(Array.from({ length: READERS }, reader));
+  } catch (error) {
+    const warnings = serve.log.filter(({ level }) => level !== "info").map((line) => JSON.stringify(line));
+    throw new Error(["a range could not be read; the service said:", ...warnings].join("\n"), { cause: error });
+  }
   const after = await serve.stats();
   assertEquals({
     requests: after.total_requests - before.total_requests,
