@@ -5,10 +5,12 @@
  */
 import {
   perftestByKeys,
+  perftestManaged,
   type PerftestOptions,
   type PerftestResult,
   type PortOptions,
   servePerftestByKeys,
+  servePerftestManaged,
 } from "../src/perftest/mod.ts";
 import { formatAddress } from "../src/rdma/address.ts";
 import { reasonOf, SystemError } from "../src/rdma/errors.ts";
@@ -29,9 +31,28 @@ export async function perf(options: PerfOptions, context: Context): Promise<void
 async function measure(options: PerfOptions, context: Context): Promise<PerftestResult | undefined> {
   const { plan, address, server } = options;
   const test: PerftestOptions = { ...options, test: plan.name, signal: context.stop };
+  if (options.managed) return await measureManaged(test, options, context);
   if (!server) return await perftestByKeys(address, test, portOptions(options));
   const socket = await takeClient(address, options, context);
   return socket === undefined ? undefined : await servePerftestByKeys(socket, test, portOptions(options));
+}
+
+async function measureManaged(
+  test: PerftestOptions,
+  options: PerfOptions,
+  context: Context,
+): Promise<PerftestResult | undefined> {
+  if (!options.server) return await perftestManaged(options.address, test);
+  let client = false;
+  try {
+    return await servePerftestManaged(options.address, test, {
+      onListening: () => announce(options, context),
+      onClient: () => client = true,
+    });
+  } catch (error) {
+    if (context.stop.aborted && !client) return undefined;
+    throw error;
+  }
 }
 
 function portOptions({ device, port, gidIndex, mtu }: PerfOptions): PortOptions {

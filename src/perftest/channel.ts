@@ -6,6 +6,7 @@
 import { formatAddress } from "../rdma/address.ts";
 import { reasonOf, VerbsError } from "../rdma/errors.ts";
 import type { RdmaAddress } from "../rdma/provider.ts";
+import { SetupDeadline } from "../rdma/setup_deadline.ts";
 
 /** Who speaks first. */
 export type Role = "client" | "server";
@@ -60,7 +61,8 @@ export class TcpChannel implements Channel {
 
   /** Connects. Throws VerbsError with code `refused`, `unreachable`, `timeout`. */
   static async connect(address: RdmaAddress, options: ChannelOptions): Promise<TcpChannel> {
-    const signal = joined(options);
+    using deadline = new SetupDeadline(options.timeout, options.signal);
+    const { signal } = deadline;
     try {
       return new TcpChannel(await Deno.connect({ ...address, transport: "tcp", signal }), options);
     } catch (error) {
@@ -155,9 +157,4 @@ export class TcpChannel implements Channel {
       // it was closed already
     }
   }
-}
-
-function joined({ timeout, signal }: ChannelOptions): AbortSignal {
-  const limit = AbortSignal.timeout(timeout);
-  return signal === undefined ? limit : AbortSignal.any([limit, signal]);
 }

@@ -43,7 +43,10 @@ export abstract class Loop {
         throw new VerbsError(call, "timeout", `nothing moved for ${timeout} ms`);
       }
       await turn();
-      signal?.throwIfAborted();
+      if (signal?.aborted) {
+        if (this.slice(0)) return; // what came before the end counts
+        throw signal.reason;
+      }
       this.paused += performance.now() - stopped;
     }
   }

@@ -13,6 +13,7 @@ import type {
   QueuePairOptions,
 } from "../verbs/mod.ts";
 import { isIwarp } from "../verbs/mod.ts";
+import { type Keys, NO_KEYS } from "./keys.ts";
 import type { Plan } from "./plan.ts";
 import type { Agreed } from "./session.ts";
 
@@ -30,6 +31,8 @@ export interface TestSizes {
 
 /** Receives posted at once, at most. */
 export const RECEIVE_DEPTH = 512;
+/** RDMA Reads under way, at most: what rdma_cm's parameters have room for. */
+const MAX_READS = 254;
 /** Bytes at the end of the memory where a peer counts the receives it has posted. */
 const CREDIT_SIZE = 64;
 
@@ -85,15 +88,28 @@ export class VerbsLink implements Disposable {
     this.#resources = resources.move();
   }
 
-  /** The first byte of the half that is the peer's, as the peer names it. */
-  get peersAddress(): bigint {
-    return this.region.address + BigInt(this.needsCredits ? this.credits : this.peersHalf);
+  /** What the peer needs of it, but for how to find the queue pair. */
+  get keys(): Keys {
+    return {
+      ...NO_KEYS,
+      reads: readsOf(this.plan, this.context),
+      queuePair: this.queuePair.number,
+      remoteKey: this.region.remoteKey,
+      address: this.region.address + BigInt(this.needsCredits ? this.credits : this.peersHalf),
+    };
   }
 
   /** Gives everything back. */
   [Symbol.dispose](): void {
     this.#resources.dispose();
   }
+}
+
+/** RDMA Reads that a side may have under way with another that is like it. */
+export function readsOf({ verb }: Plan, context: Context): number {
+  if (verb !== "read") return 1;
+  const { maxReadAtomic, maxReadAtomicDestination } = context.queryDevice();
+  return Math.min(maxReadAtomic, maxReadAtomicDestination, MAX_READS);
 }
 
 // An RDMA Read's sink must be remotely writable where the network writes its answer into it, as iWARP's does.

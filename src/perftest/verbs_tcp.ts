@@ -97,20 +97,9 @@ function gidOf(
   throw new ConfigError(`--gid-index: port ${port} of ${context.deviceName} has no GID ${gidIndex}; it has ${there}`);
 }
 
-/** RDMA Reads that a queue pair takes at once, at most. */
-const READS = 16;
-
 /** What this side tells the other. */
-export function keysOf(link: VerbsLink, { attributes, gid, context }: OpenPort): Keys {
-  return {
-    lid: attributes.lid,
-    reads: link.plan.verb === "read" ? Math.min(READS, context.queryDevice().maxReadAtomicDestination) : 1,
-    queuePair: link.queuePair.number,
-    packetNumber: randomPacketNumber(),
-    remoteKey: link.region.remoteKey,
-    address: link.peersAddress,
-    gid: gid?.gid,
-  };
+export function keysOf(link: VerbsLink, { attributes, gid }: OpenPort): Keys {
+  return { ...link.keys, lid: attributes.lid, packetNumber: randomPacketNumber(), gid: gid?.gid };
 }
 
 function randomPacketNumber(): number {
