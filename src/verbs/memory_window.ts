@@ -59,7 +59,7 @@ export class MemoryWindow extends Resource {
     return ((key & ~0xff) | ((key + 1) & 0xff)) >>> 0;
   }
 
-  /** Notes the key of a type 2 window whose binding has completed. */
+  /** Notes the key of a type 2 window whose binding has completed: C starts the next binding from it. */
   setKey(key: number): void {
     this.ensureAlive("ibv_mw.rkey");
     viewAt(this.handle, MW.size).setUint32(MW.rkey, key, true);
@@ -67,7 +67,8 @@ export class MemoryWindow extends Resource {
 
   /**
    * Posts the binding of a type 1 window to a queue pair's send queue. {@linkcode remoteKey} is another at once, and opens
-   * what the window shows when the request `id` has completed. Throws VerbsError.
+   * what the window shows when the request `id` has completed; where that fails, {@linkcode setKey} brings back the
+   * earlier one. Throws VerbsError.
    */
   bind(queuePair: QueuePair, id: number, binding: WindowBinding): void {
     const call = "ibv_bind_mw";
@@ -76,7 +77,7 @@ export class MemoryWindow extends Resource {
     if (this.type !== 1) throw new VerbsError(call, "EINVAL", "a type 2 window is bound by SendBatch.bindWindow");
     const { region, offset, length, access } = binding;
     checkRange(offset, length, region.length);
-    this.belongTo(region);
+    region.ensureAlive(call);
     const { bytes, view } = new Struct(BIND.size);
     view.setBigUint64(BIND.wr_id, BigInt(id), true);
     view.setUint32(BIND.send_flags, ibv_send_flags.IBV_SEND_SIGNALED, true);
@@ -86,6 +87,7 @@ export class MemoryWindow extends Resource {
     view.setUint32(BIND.bind_info_mw_access_flags, access, true);
     const result = this.domain.context.operations.bind_mw(queuePair.handle, this.handle, bytes);
     if (result !== 0) throw postFailure(call, result);
+    this.belongTo(region);
   }
 
   /** Belongs to the region it is bound to, and to no other, from now on: it is gone before that is. */

@@ -31,7 +31,10 @@ export interface SharedReceiveQueueAttributes {
   readonly limit: number;
 }
 
-/** A shared receive queue; queue pairs are given it when they are made. */
+/**
+ * A shared receive queue; queue pairs are given it when they are made. Its receives' memory is of its own protection
+ * domain; rxe takes the queue pair's for it, so let them be the same.
+ */
 export class SharedReceiveQueue extends Resource {
   readonly #operations: Operations;
   readonly #forget: () => void;

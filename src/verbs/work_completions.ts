@@ -59,7 +59,7 @@ export class WorkCompletions implements Disposable {
     return this.#view.getUint32(index * WC.size + WC.imm_data); // the one field in network byte order
   }
 
-  /** The key that the peer's Send withdrew, where {@linkcode flags} has `IBV_WC_WITH_INV`. */
+  /** The key that the peer's Send withdrew, where {@linkcode flags} has `IBV_WC_WITH_INV`; rxe gives the kernel's number of it, 4. */
   invalidatedKey(index: number): number {
     return this.#view.getUint32(index * WC.size + WC.invalidated_rkey, true);
   }
