@@ -8,28 +8,17 @@ import { ENGINE_PORT } from "../src/engine/protocol.ts";
 import { ConfigError } from "../src/rdma/errors.ts";
 import type { RdmaAddress } from "../src/rdma/provider.ts";
 import type { Arguments } from "./command.ts";
-import {
-  CRC_MODES,
-  type CrcMode,
-  parseAddress,
-  parseChoice,
-  parseNumber,
-  type ProviderName,
-  PROVIDERS,
-} from "./values.ts";
+import { type ProviderChoice, providerChoice } from "./provider_flags.ts";
+import { parseAddress, parseChoice, parseNumber } from "./values.ts";
 
 /** What `verbena engine` was asked to do. Times are milliseconds. */
-export interface EngineOptions {
+export interface EngineOptions extends ProviderChoice {
   /** SeaweedFS volume directories, at least one. */
   readonly directories: readonly string[];
   /** Where their `.idx` files are, if not beside the `.dat` files. */
   readonly indexDirectory: string | undefined;
   /** Where it listens for RDMA connections. */
   readonly listen: RdmaAddress;
-  /** What moves the bytes. */
-  readonly provider: ProviderName;
-  /** CRCs of iWARP's frames. */
-  readonly crc: CrcMode;
   /** Sessions at once. */
   readonly maxSessions: number;
   /** How long sessions under way are waited for when the engine stops. */
@@ -46,8 +35,7 @@ export function engineOptions(given: Arguments): EngineOptions {
     directories,
     indexDirectory: given.value("index-dir"),
     listen: parseAddress("listen", given.value("listen") ?? `[::]:${ENGINE_PORT}`, ENGINE_PORT),
-    provider: parseChoice("provider", given.value("provider") ?? "auto", PROVIDERS),
-    crc: parseChoice("crc", given.value("crc") ?? "auto", CRC_MODES),
+    ...providerChoice(given),
     maxSessions: parseNumber("max-sessions", given.value("max-sessions") ?? "1000", 1, 1_000_000),
     grace: parseNumber("grace", given.value("grace") ?? "5000", 0, 3_600_000),
     logLevel: parseChoice("log-level", given.value("log-level") ?? "info", LOG_LEVELS),

@@ -6,6 +6,7 @@
 import { RPING_PORT } from "../src/rping/message.ts";
 import type { Command } from "./command.ts";
 import { pingOptions } from "./ping_options.ts";
+import { PROVIDER_FLAGS } from "./provider_flags.ts";
 
 /** `verbena ping`. */
 export const pingCommand: Command = {
@@ -22,8 +23,7 @@ export const pingCommand: Command = {
     "size": { type: "string", short: "S", value: "BYTES", help: "of the text, 26 to 65535 (64)" },
     "interval": { type: "string", short: "i", value: "MS", help: "pause between two rounds (0)" },
     "timeout": { type: "string", value: "MS", help: "how long each answer may take (5000)" },
-    "provider": { type: "string", value: "NAME", help: "what moves the bytes: auto, verbs or iwarp (auto)" },
-    "crc": { type: "string", value: "MODE", help: "CRCs of iWARP frames: auto, on or off (auto)" },
+    ...PROVIDER_FLAGS,
     "quiet": { type: "boolean", short: "q", help: "print the summary only" },
     "json": { type: "boolean", help: "print the summary as JSON, and nothing else" },
   },

@@ -7,18 +7,11 @@ import { ConfigError } from "../src/rdma/errors.ts";
 import type { RdmaAddress } from "../src/rdma/provider.ts";
 import { MAX_SIZE, MIN_SIZE, RPING_PORT } from "../src/rping/message.ts";
 import type { Arguments } from "./command.ts";
-import {
-  CRC_MODES,
-  type CrcMode,
-  parseChoice,
-  parseHost,
-  parseNumber,
-  type ProviderName,
-  PROVIDERS,
-} from "./values.ts";
+import { type ProviderChoice, providerChoice } from "./provider_flags.ts";
+import { parseHost, parseNumber } from "./values.ts";
 
 /** What `verbena ping` was asked to do. Sizes are bytes, times milliseconds. */
-export interface PingOptions {
+export interface PingOptions extends ProviderChoice {
   /** Answer clients instead of being one. */
   readonly server: boolean;
   /** The server to ping; where to listen, of a server. */
@@ -33,10 +26,6 @@ export interface PingOptions {
   readonly interval: number;
   /** How long each answer may take. */
   readonly timeout: number;
-  /** What moves the bytes. */
-  readonly provider: ProviderName;
-  /** CRCs of iWARP's frames. */
-  readonly crc: CrcMode;
   /** Print no line for each round. */
   readonly quiet: boolean;
   /** Print JSON. */
@@ -67,8 +56,7 @@ export function pingOptions(given: Arguments): PingOptions {
     size: parseNumber("size", given.value("size") ?? "64", MIN_SIZE, MAX_SIZE),
     interval: parseNumber("interval", given.value("interval") ?? "0", 0, 3_600_000),
     timeout: parseNumber("timeout", given.value("timeout") ?? "5000", 1, 3_600_000),
-    provider: parseChoice("provider", given.value("provider") ?? "auto", PROVIDERS),
-    crc: parseChoice("crc", given.value("crc") ?? "auto", CRC_MODES),
+    ...providerChoice(given),
     quiet: json || given.has("quiet"),
     json,
   };

@@ -14,19 +14,11 @@ import {
   type RdmaAddress,
 } from "../src/rdma/mod.ts";
 import { verbsProvider } from "../src/verbs/mod.ts";
-import type { CrcMode, ProviderName } from "./values.ts";
+import type { ProviderChoice } from "./provider_flags.ts";
 
-/** Which provider is asked for, and how the providers are to behave. */
-export interface ProviderChoice {
-  /** What moves the bytes. */
-  readonly provider: ProviderName;
-  /** CRCs of iWARP's frames. */
-  readonly crc: CrcMode;
-}
-
-/** The providers, the preferred one first. `crc` is that of iWARP's frames. */
-export function providers(crc: CrcMode): Provider[] {
-  return [verbsProvider(), iwarpProvider({ crc })];
+/** The providers, the preferred one first. */
+export function providers({ crc, spin }: Pick<ProviderChoice, "crc" | "spin">): Provider[] {
+  return [verbsProvider({ spin }), iwarpProvider({ crc })];
 }
 
 /**
@@ -38,7 +30,7 @@ export async function openDomains(
   address: RdmaAddress,
   log: Log,
 ): Promise<[ProtectionDomain, ...ProtectionDomain[]]> {
-  const registry = new ProviderRegistry(providers(options.crc));
+  const registry = new ProviderRegistry(providers(options));
   const [first, ...others] = await registry.chooseAll(options.provider, address);
   log.write("info", "providers chosen", {
     address: formatAddress(address),

@@ -20,10 +20,10 @@ const TEXT_SHOWN = 40;
 
 /** Opens a protection domain with each provider that can be had, for `using`. */
 async function openDomains(
-  { provider, crc, address }: PingOptions,
+  options: PingOptions,
   stack: DisposableStack,
 ): Promise<ProtectionDomain[]> {
-  const choices = await new ProviderRegistry(providers(crc)).chooseAll(provider, address);
+  const choices = await new ProviderRegistry(providers(options)).chooseAll(options.provider, options.address);
   return choices.map(({ domain }) => stack.use(domain));
 }
 

@@ -6,19 +6,11 @@
 import { LOG_LEVELS, type LogLevel } from "../routes/log.ts";
 import type { RdmaAddress } from "../src/rdma/provider.ts";
 import type { Arguments } from "./command.ts";
-import {
-  CRC_MODES,
-  type CrcMode,
-  parseAddress,
-  parseChoice,
-  parseEngineAddress,
-  parseNumber,
-  type ProviderName,
-  PROVIDERS,
-} from "./values.ts";
+import { type ProviderChoice, providerChoice } from "./provider_flags.ts";
+import { parseAddress, parseChoice, parseEngineAddress, parseNumber } from "./values.ts";
 
 /** What `verbena serve` was asked to do. Sizes are bytes, times milliseconds. */
-export interface ServeOptions {
+export interface ServeOptions extends ProviderChoice {
   /** Where the HTTP API listens. */
   readonly listen: RdmaAddress;
   /** SeaweedFS volume directories that an engine in this process serves. */
@@ -31,10 +23,6 @@ export interface ServeOptions {
   readonly masters: readonly string[];
   /** File that holds SeaweedFS's `jwt.signing.read.key`. */
   readonly readKeyFile: string | undefined;
-  /** What moves the bytes. */
-  readonly provider: ProviderName;
-  /** CRCs of iWARP's frames. */
-  readonly crc: CrcMode;
   /** Bytes read ahead of a sequential reader; 0 turns it off. */
   readonly readAhead: number;
   /** Reads in progress at once. */
@@ -56,8 +44,7 @@ export function serveOptions(given: Arguments): ServeOptions {
     engines: given.values("engine").map((text) => parseEngineAddress("engine", text)),
     masters: given.values("master"),
     readKeyFile: given.value("read-key-file"),
-    provider: parseChoice("provider", given.value("provider") ?? "auto", PROVIDERS),
-    crc: parseChoice("crc", given.value("crc") ?? "auto", CRC_MODES),
+    ...providerChoice(given),
     readAhead: parseNumber("read-ahead", given.value("read-ahead") ?? "1048576", 0, 1 << 30),
     maxSessions: parseNumber("max-sessions", given.value("max-sessions") ?? "1000", 1, 1_000_000),
     timeout: parseNumber("timeout", given.value("timeout") ?? "4500", 1, 3_600_000),
