@@ -26,6 +26,14 @@ export interface MemoryPiece {
   readonly length: number;
 }
 
+// A request that C has not been told of yet.
+interface Request {
+  readonly id: number;
+  readonly flags: number;
+  readonly add: () => void;
+  address: (() => void) | undefined;
+}
+
 /**
  * A list of requests on its way into the send queue of an extended queue pair. A method that names an operation adds a
  * request; the others complete the last one. Nothing is sent before {@linkcode post}; disposing it unposted aborts it.
@@ -36,8 +44,7 @@ export class RequestBuilder implements Disposable {
   readonly #functions: Required<RequestBuilders>;
   #started = false;
   #count = 0;
-  #addressed = 0;
-  #completed = false; // the last request has its bytes
+  #last: Request | undefined;
 
   /** Takes a `struct ibv_qp_ex *`; made by {@linkcode ExtendedQueuePair}. */
   constructor(
@@ -60,80 +67,81 @@ export class RequestBuilder implements Disposable {
     this.#functions.wr_start(this.handle);
     this.#started = true;
     this.#count = 0;
-    this.#addressed = 0;
+    this.#last = undefined;
     return this;
   }
 
   /** Adds a Send. */
   send(id: number, flags?: number): this {
-    this.#begin("wr_send", id, flags);
-    this.#functions.wr_send(this.handle);
-    return this;
+    return this.#begin("wr_send", id, flags, () => this.#functions.wr_send(this.handle));
   }
 
   /** Adds a Send that carries 32 bits beside its bytes. */
   sendWithImmediate(id: number, immediate: number, flags?: number): this {
-    this.#begin("wr_send_imm", id, flags);
-    this.#functions.wr_send_imm(this.handle, networkOrder(immediate));
-    return this;
+    return this.#begin(
+      "wr_send_imm",
+      id,
+      flags,
+      () => this.#functions.wr_send_imm(this.handle, networkOrder(immediate)),
+    );
   }
 
   /** Adds a Send that withdraws the peer's `key`. */
   sendWithInvalidate(id: number, key: number, flags?: number): this {
-    this.#begin("wr_send_inv", id, flags);
-    this.#functions.wr_send_inv(this.handle, key);
-    return this;
+    return this.#begin("wr_send_inv", id, flags, () => this.#functions.wr_send_inv(this.handle, key));
   }
 
   /** Adds an RDMA Write to the peer's `address`. */
   write(id: number, address: bigint, key: number, flags?: number): this {
-    this.#begin("wr_rdma_write", id, flags);
-    this.#functions.wr_rdma_write(this.handle, key, address);
-    return this;
+    return this.#begin("wr_rdma_write", id, flags, () => this.#functions.wr_rdma_write(this.handle, key, address));
   }
 
   /** Adds an RDMA Write that also completes one of the peer's receives, with 32 bits. */
   writeWithImmediate(id: number, address: bigint, key: number, immediate: number, flags?: number): this {
-    this.#begin("wr_rdma_write_imm", id, flags);
-    this.#functions.wr_rdma_write_imm(this.handle, key, address, networkOrder(immediate));
-    return this;
+    return this.#begin(
+      "wr_rdma_write_imm",
+      id,
+      flags,
+      () => this.#functions.wr_rdma_write_imm(this.handle, key, address, networkOrder(immediate)),
+    );
   }
 
   /** Adds an RDMA Read of the peer's `address`. */
   read(id: number, address: bigint, key: number, flags?: number): this {
-    this.#begin("wr_rdma_read", id, flags);
-    this.#functions.wr_rdma_read(this.handle, key, address);
-    return this;
+    return this.#begin("wr_rdma_read", id, flags, () => this.#functions.wr_rdma_read(this.handle, key, address));
   }
 
   /** Adds an atomic compare and swap of the 8 bytes at the peer's `address`. */
   compareAndSwap(id: number, address: bigint, key: number, compare: bigint, swap: bigint, flags?: number): this {
-    this.#begin("wr_atomic_cmp_swp", id, flags);
-    this.#functions.wr_atomic_cmp_swp(this.handle, key, address, compare, swap);
-    return this;
+    return this.#begin(
+      "wr_atomic_cmp_swp",
+      id,
+      flags,
+      () => this.#functions.wr_atomic_cmp_swp(this.handle, key, address, compare, swap),
+    );
   }
 
   /** Adds an atomic addition to the 8 bytes at the peer's `address`. */
   fetchAndAdd(id: number, address: bigint, key: number, addend: bigint, flags?: number): this {
-    this.#begin("wr_atomic_fetch_add", id, flags);
-    this.#functions.wr_atomic_fetch_add(this.handle, key, address, addend);
-    return this;
+    return this.#begin(
+      "wr_atomic_fetch_add",
+      id,
+      flags,
+      () => this.#functions.wr_atomic_fetch_add(this.handle, key, address, addend),
+    );
   }
 
   /** Adds an atomic write of `bytes`, 8 of them, to the peer's `address`. Throws RangeError for another number. */
   atomicWrite(id: number, address: bigint, key: number, bytes: Uint8Array<ArrayBuffer>, flags?: number): this {
     if (bytes.length !== 8) throw new RangeError(`an atomic write of ${bytes.length} bytes: 8 are wanted`);
-    this.#begin("wr_atomic_write", id, flags);
-    this.#completed = true;
-    this.#functions.wr_atomic_write(this.handle, key, address, bytes);
+    this.#begin("wr_atomic_write", id, flags, () => this.#functions.wr_atomic_write(this.handle, key, address, bytes));
+    this.#tell();
     return this;
   }
 
   /** Adds the withdrawal of a key of this side's. */
   localInvalidate(id: number, key: number, flags?: number): this {
-    this.#begin("wr_local_inv", id, flags);
-    this.#functions.wr_local_inv(this.handle, key);
-    return this;
+    return this.#begin("wr_local_inv", id, flags, () => this.#functions.wr_local_inv(this.handle, key));
   }
 
   /** Adds the binding of a type 2 window, as {@linkcode SendBatch.bindWindow} does. */
@@ -146,15 +154,18 @@ export class RequestBuilder implements Disposable {
     view.setBigUint64(BIND.addr, region.address + BigInt(offset), true);
     view.setBigUint64(BIND.length, BigInt(length), true);
     view.setUint32(BIND.mw_access_flags, access, true);
-    this.#begin("wr_bind_mw", id, flags);
-    this.#functions.wr_bind_mw(this.handle, window.handle, key, bytes);
-    return this;
+    return this.#begin(
+      "wr_bind_mw",
+      id,
+      flags,
+      () => this.#functions.wr_bind_mw(this.handle, window.handle, key, bytes),
+    );
   }
 
   /** Gives the last request `length` bytes at `offset` of `region`. Throws RangeError beyond either. */
   from(region: LocalMemory, offset = 0, length: number = region.length - offset): this {
     checkMemory(region, offset, length);
-    this.#complete("ibv_wr_set_sge");
+    this.#tell("ibv_wr_set_sge");
     this.#functions.wr_set_sge(this.handle, region.localKey, BigInt(region.at + offset), length);
     return this;
   }
@@ -169,33 +180,31 @@ export class RequestBuilder implements Disposable {
       list.view.setUint32(at + SGE.length, length, true);
       list.view.setUint32(at + SGE.lkey, region.localKey, true);
     }
-    this.#complete("ibv_wr_set_sge_list");
+    this.#tell("ibv_wr_set_sge_list");
     this.#functions.wr_set_sge_list(this.handle, BigInt(pieces.length), list.bytes);
     return this;
   }
 
   /** Copies `bytes` into the last request itself. */
   inline(bytes: Uint8Array<ArrayBuffer>): this {
-    this.#complete("ibv_wr_set_inline_data");
-    const flags = this.#view.getUint32(QP.wr_flags, true);
-    this.#view.setUint32(QP.wr_flags, flags | ibv_send_flags.IBV_SEND_INLINE, true);
+    this.#tell("ibv_wr_set_inline_data", ibv_send_flags.IBV_SEND_INLINE);
     this.#functions.wr_set_inline_data(this.handle, bytes, BigInt(bytes.length));
     return this;
   }
 
-  /** Addresses the last request, a Send of an unreliable datagram. */
+  /** Addresses the last request, a Send of an unreliable datagram, before it is given its bytes. */
   to(handle: AddressHandle, queuePair: number, queueKey: number): this {
-    this.#ensureRequest("ibv_wr_set_ud_addr");
-    if (handle.disposed) throw new VerbsError("ibv_wr_set_ud_addr", "disposed", "this AddressHandle has been disposed");
-    this.#addressed = this.#count;
-    this.#functions.wr_set_ud_addr(this.handle, handle.handle, queuePair, queueKey);
+    const call = "ibv_wr_set_ud_addr";
+    const request = this.#request(call);
+    if (handle.disposed) throw new VerbsError(call, "disposed", "this AddressHandle has been disposed");
+    request.address = () => this.#functions.wr_set_ud_addr(this.handle, handle.handle, queuePair, queueKey);
     return this;
   }
 
   /** Posts every request, in order. Throws VerbsError, and then none is posted. */
   post(): void {
     this.#ensureStarted("ibv_wr_complete");
-    this.#ensureAddressed();
+    if (this.#last !== undefined) this.#tell();
     this.#started = false;
     const result = this.#functions.wr_complete(this.handle);
     if (result !== 0) throw postFailure(`ibv_wr_complete(${this.#count} requests)`, result);
@@ -213,35 +222,42 @@ export class RequestBuilder implements Disposable {
     if (this.#started) this.abort();
   }
 
-  // The identifier and the flags are fields of the queue pair's, which the function for the operation reads.
-  #begin(name: keyof RequestBuilders, id: number, flags: number = ibv_send_flags.IBV_SEND_SIGNALED): void {
+  #begin(
+    name: keyof RequestBuilders,
+    id: number,
+    flags: number = ibv_send_flags.IBV_SEND_SIGNALED,
+    add: () => void,
+  ): this {
     this.#ensureStarted(`ibv_${name}`);
-    this.#ensureAddressed();
     if (this.#functions[name] === undefined) {
       throw new VerbsError(`ibv_${name}`, "EOPNOTSUPP", "ask for the operation when the queue pair is made");
     }
+    if (this.#last !== undefined) this.#tell();
+    this.#last = { id, flags, add, address: undefined };
+    this.#count++;
+    return this;
+  }
+
+  // Tells C of the last request. The identifier and the flags are fields of the queue pair's, which the function for the
+  // operation reads; rxe's library wants to know by then whether the bytes are inline, and so nothing is told earlier.
+  #tell(call = "ibv_wr_complete", inline = 0): void {
+    const { id, flags, add, address } = this.#request(call);
+    if (address === undefined && this.queuePair.type === "UD") {
+      throw new VerbsError(call, "EINVAL", "a datagram has no address handle: to() gives it one, before its bytes");
+    }
     this.#view.setUint32(QP.wr_id, id >>> 0, true);
     this.#view.setUint32(QP.wr_id + 4, Math.floor(id / 0x1_0000_0000), true);
-    this.#view.setUint32(QP.wr_flags, flags, true);
-    this.#completed = false;
-    this.#count++;
+    this.#view.setUint32(QP.wr_flags, flags | inline, true);
+    add();
+    address?.();
+    this.#last = undefined;
   }
 
-  #complete(call: string): void {
-    this.#ensureRequest(call);
-    if (this.#completed) throw new VerbsError(call, "EINVAL", "this request has its bytes already");
-    this.#completed = true;
-  }
-
-  // Without a request these functions would write to one that was posted before, or to none.
-  #ensureRequest(call: string): void {
+  #request(call: string): Request {
     this.#ensureStarted(call);
-    if (this.#count === 0) throw new VerbsError(call, "EINVAL", "name an operation first");
-  }
-
-  #ensureAddressed(): void {
-    if (this.queuePair.type !== "UD" || this.#addressed === this.#count) return;
-    throw new VerbsError("ibv_wr_complete", "EINVAL", "a datagram has no address handle: to() gives it one");
+    if (this.#last !== undefined) return this.#last;
+    const fault = this.#count === 0 ? "name an operation first" : "this request has its bytes already";
+    throw new VerbsError(call, "EINVAL", fault);
   }
 
   #ensureStarted(call: string): void {
