@@ -168,42 +168,13 @@ run() {
   [ -n "$output" ] && shares+=(-virtfs "local,path=$output,mount_tag=output,$share")
 
   # An emulated kernel that patches itself as it boots now and then meets its own half-made patch.
-  local attempt readers
+  local attempt
   for attempt in 1 2 3; do
     boot
     [ ! -f "$scratch/booted" ] && [ "$attempt" -lt 3 ] && grep -aq 'Kernel panic' "$scratch/kernel.log" || break
     say "the guest's kernel panicked as it booted: once more"
     stop
   done
-  if [ -f "$scratch/status" ]; then
-    wait "$qemu" "${readers[@]}" || true
-    report_troubles
-    exit "$(cat "$scratch/status")"
-  fi
-  if kill -0 "$qemu" 2>/dev/null; then
-    report "the command had not ended after $limit s (-t gives it more)" 124
-  else
-    report "the guest went down before the command ended" 125
-  fi
-}
-
-# Starts the guest and waits until it has ended or the time is up. Its variables are those of run.
-boot() {
-  cat "$scratch/stdout" &
-  readers=($!)
-  cat "$scratch/stderr" >&2 &
-  readers+=($!)
-  # it dies with this shell, however that ends
-  setpriv --pdeathsig KILL qemu-system-x86_64 "${machine[@]}" "${shares[@]}" \
-    -append "console=ttyS0 panic=-1 oops=panic mitigations=off nokaslr" -serial "file:$scratch/kernel.log" \
-    -device virtio-serial-pci \
-    -chardev "file,id=stdout,path=$scratch/stdout" -device virtserialport,chardev=stdout,name=stdout \
-    -chardev "file,id=stderr,path=$scratch/stderr" -device virtserialport,chardev=stderr,name=stderr \
-    </dev/null >"$scratch/qemu.log" 2>&1 &
-  qemu=$!
-  sleep "$limit" &
-  timer=$!
-  wait -n "$qemu" "$timer" || true
   local down=yes
   kill -0 "$qemu" 2>/dev/null && down=no
   # what the guest wrote is out when its readers have ended
@@ -218,6 +189,23 @@ boot() {
   fi
   tell "the guest's kernel complained" "$(complaints)"
   give_up 124 "the command had not ended after $limit s, and was ended (-t gives it more)"
+}
+
+# Starts the guest and waits until it has ended or the time is up. Its variables are those of run.
+boot() {
+  cat "$scratch/stdout" &
+  cat "$scratch/stderr" >&2 &
+  # it dies with this shell, however that ends
+  setpriv --pdeathsig KILL qemu-system-x86_64 "${machine[@]}" "${shares[@]}" \
+    -append "console=ttyS0 panic=-1 oops=panic mitigations=off nokaslr" -serial "file:$scratch/kernel.log" \
+    -device virtio-serial-pci \
+    -chardev "file,id=stdout,path=$scratch/stdout" -device virtserialport,chardev=stdout,name=stdout \
+    -chardev "file,id=stderr,path=$scratch/stderr" -device virtserialport,chardev=stderr,name=stderr \
+    </dev/null >"$scratch/qemu.log" 2>&1 &
+  qemu=$!
+  sleep "$limit" &
+  timer=$!
+  wait -n "$qemu" "$timer" || true
 }
 
 kernel_log() {
@@ -237,6 +225,8 @@ tell() { # what, lines
 # Ends qemu and the timer, and waits for all that was started.
 stop() {
   kill "${timer:-}" "${qemu:-}" 2>/dev/null || true
+  # readers that no qemu ever came to wait for one still
+  : <>"$scratch/stdout" <>"$scratch/stderr"
   wait || true
 }
 
