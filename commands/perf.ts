@@ -16,6 +16,7 @@ export const perfCommand: Command = {
   positionals: { minimum: 1, maximum: 2 },
   flags: {
     "port": { type: "string", short: "p", value: "PORT", help: `the port (${PERFTEST_PORT})` },
+    "listen": { type: "string", value: "HOST", help: "where a server listens (every address; with -R, of IPv4)" },
     "size": { type: "string", short: "s", value: "BYTES", help: "of a message (2, of bandwidth 65536)" },
     "iters": { type: "string", short: "n", value: "COUNT", help: "messages (1000, of write-bw 5000)" },
     "rdma-cm": { type: "boolean", short: "R", help: "connect through rdma_cm, as iWARP devices must" },

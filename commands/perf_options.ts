@@ -60,13 +60,17 @@ export function perfOptions(given: Arguments): PerfOptions {
   if (foreign !== undefined) throw new ConfigError(`--${foreign} does not go with --rdma-cm, which chooses by HOST`);
   const number = (flag: string, fallback: number, minimum: number, maximum: number): number =>
     parseNumber(flag, given.value(flag) ?? `${fallback}`, minimum, maximum);
+  if (host !== undefined && given.has("listen")) throw new ConfigError("--listen is a server's, which names no HOST");
   const gidIndex = given.value("gid-index");
   const mtu = given.value("mtu");
   const latency = plan.kind === "latency";
   return {
     plan,
     server: host === undefined,
-    address: { hostname: parseHost(host ?? "::"), port: number("port", PERFTEST_PORT, 1, 65_535) },
+    address: {
+      hostname: parseHost(host ?? given.value("listen") ?? anywhere(managed)),
+      port: number("port", PERFTEST_PORT, 1, 65_535),
+    },
     size: number("size", plan.defaultSize, 1, MAX_SIZE),
     iterations: number("iters", plan.defaultIterations, 5, 100_000_000),
     depth: latency ? 1 : number("depth", 128, 1, 15_000),
@@ -79,4 +83,9 @@ export function perfOptions(given: Arguments): PerfOptions {
     timeout: number("timeout", 10_000, 1, 3_600_000),
     json: given.has("json"),
   };
+}
+
+// iWARP devices that listen on IPv6's wildcard do not hear IPv4.
+function anywhere(managed: boolean): string {
+  return managed ? "0.0.0.0" : "::";
 }
