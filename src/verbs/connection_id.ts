@@ -91,7 +91,7 @@ export class ConnectionId extends Resource {
 
   /** Looks for the path there, for `timeout` milliseconds: ROUTE_RESOLVED, or ROUTE_ERROR. */
   resolveRoute(timeout: number): void {
-    const call = this.#begin("rdma_resolve_route");
+    const call = this.#beginBound("rdma_resolve_route");
     checkCall(call, connectionManager().rdma_resolve_route(this.handle, timeout));
   }
 
@@ -104,7 +104,7 @@ export class ConnectionId extends Resource {
   /** Asks the peer for a connection: ESTABLISHED, or REJECTED, UNREACHABLE, CONNECT_ERROR. CONNECT_RESPONSE where the queue pair is not rdma_cm's. */
   connect(parameters: ConnectionParameters = {}): void {
     const bytes = parameterBytes(parameters);
-    const call = this.#begin("rdma_connect");
+    const call = this.#beginBound("rdma_connect");
     checkCall(call, connectionManager().rdma_connect(this.handle, bytes));
   }
 
@@ -119,7 +119,7 @@ export class ConnectionId extends Resource {
    */
   async connectElsewhere(parameters: ConnectionParameters = {}): Promise<boolean> {
     const bytes = parameterBytes(parameters);
-    this.#begin("rdma_connect");
+    this.#beginBound("rdma_connect");
     this.#elsewhere = connectionManager().rdma_connect_elsewhere(this.handle, bytes);
     const result = await this.#elsewhere;
     this.#elsewhere = undefined;
@@ -137,7 +137,7 @@ export class ConnectionId extends Resource {
   /** Accepts a peer's request: ESTABLISHED. */
   accept(parameters: ConnectionParameters = {}): void {
     const bytes = parameterBytes(parameters);
-    const call = this.#begin("rdma_accept");
+    const call = this.#beginBound("rdma_accept");
     checkCall(call, connectionManager().rdma_accept(this.handle, bytes));
   }
 
@@ -150,13 +150,13 @@ export class ConnectionId extends Resource {
 
   /** Ends the connection: DISCONNECTED on both sides. The queue pair's outstanding work is flushed. */
   disconnect(): void {
-    const call = this.#begin("rdma_disconnect");
+    const call = this.#beginBound("rdma_disconnect");
     checkCall(call, connectionManager().rdma_disconnect(this.handle));
   }
 
   /** Makes the queue pair, in a protection domain of this identifier's own device. rdma_cm sees to its states. */
   createQueuePair(domain: ProtectionDomain, options: QueuePairOptions): QueuePair {
-    this.#begin("rdma_create_qp");
+    this.#beginBound("rdma_create_qp");
     return ConnectedQueuePair.createFor(this, domain, options);
   }
 
@@ -210,6 +210,17 @@ export class ConnectionId extends Resource {
     }
     prepareErrno();
     return call;
+  }
+
+  // Of calls for which librdmacm looks at the device, without asking whether there is one.
+  #beginBound(call: string): string {
+    this.ensureAlive(call);
+    if (this.#view.getBigUint64(ID.verbs, true) !== 0n) return this.#begin(call);
+    throw new VerbsError(
+      call,
+      "EINVAL",
+      "not bound to a device yet: resolve an address, or bind one of its own, first",
+    );
   }
 
   #setOption(name: keyof typeof rdma_option, value: number, size: 1 | 4): void {
