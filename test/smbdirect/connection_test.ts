@@ -3,6 +3,7 @@ import { ConfigError, SystemError, VerbenaError, VerbsError } from "../../src/rd
 import { Access } from "../../src/rdma/memory.ts";
 import { connectSmbDirect, type SmbDirectConnection } from "../../src/smbdirect/mod.ts";
 import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "../assert.ts";
+import { runBothWays } from "./message_runs.ts";
 import { pattern } from "./sides.ts";
 import { connectEnds, iwarpStage, memoryStage, type Stage } from "./stages.ts";
 
@@ -31,46 +32,13 @@ function receive(connection: SmbDirectConnection, count: number): Promise<Uint8A
   return promise;
 }
 
-/** The length of the n-th message of a run: between 1 and 2,500, now and then longer. */
-function lengthOf(n: number): number {
-  const random = Math.imul(n + 1, 0x9e37_79b1) >>> 0;
-  return n % 1000 === 999 ? 1 + random % 200_000 : 1 + random % 2500;
-}
-
-/** Sends messages `0` to `count` with backpressure. */
-async function sendRun(connection: SmbDirectConnection, count: number, seed: number): Promise<void> {
-  for (let n = 0; n < count; n++) {
-    while (!connection.writable) await connection.ready();
-    connection.send(pattern(lengthOf(n), n + seed));
-  }
-}
-
-/** Fulfilled once messages `0` to `count` have come, in order and intact. */
-function receiveRun(connection: SmbDirectConnection, count: number, seed: number): Promise<void> {
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  let n = 0;
-  connection.onMessage = (message) => {
-    const expected = pattern(lengthOf(n), n + seed);
-    const same = message.length === expected.length && message.every((byte, index) => byte === expected[index]);
-    if (!same) reject(new Error(`message ${n} of ${message.length} bytes is not what was sent`));
-    if (++n === count) resolve();
-  };
-  connection.closed.then(() => reject(new Error(`closed after ${n} messages`)));
-  return promise;
-}
-
 function messages(test: Declare): void {
   for (const credits of [1, 10, 255]) {
     test(`10,000 messages of any length each way arrive in order and intact with ${credits} credits`, async (stage) => {
       const options = { sendCreditTarget: credits, receiveCreditMax: credits, creditTimeout: Infinity };
       await using ends = await connectEnds(stage, { active: options, passive: options });
       const { active, passive } = ends;
-      await Promise.all([
-        receiveRun(passive, 10_000, 0),
-        receiveRun(active, 10_000, 5),
-        sendRun(active, 10_000, 0),
-        sendRun(passive, 10_000, 5),
-      ]);
+      await runBothWays(ends, 10_000);
       assertEquals([active.statistics.messagesReceived, passive.statistics.messagesReceived], [10_000, 10_000]);
       assertEquals(active.statistics.bytesSent, passive.statistics.bytesReceived);
     });
@@ -301,7 +269,7 @@ function ends(test: Declare): void {
   });
 
   test("a wire cut in the middle of a message ends both, flushes all, and gives everything back", async (stage) => {
-    await using ends = await connectEnds(stage, { throughWire: true });
+    await using ends = await connectEnds(stage, { wire: (address) => stage.wire(address) });
     using target = stage.active.register(100_000, Access.LOCAL_WRITE | Access.REMOTE_WRITE);
     using source = stage.passive.register(100_000, 0);
     const { active, passive } = ends;

@@ -15,14 +15,22 @@ import { nextRequest } from "../rdma/players.ts";
 import { MemoryDomain, MemoryNetwork } from "./memory_domain.ts";
 
 /** Two domains that can reach each other. */
-export interface Stage extends AsyncDisposable {
+export interface Meeting {
   active: ProtectionDomain;
   passive: ProtectionDomain;
+  /** Where `passive` can listen. */
+  address: RdmaAddress;
+}
+
+/** Two domains with a wire between them. */
+export interface Stage extends AsyncDisposable, Meeting {
   /** The wire to where `passive` listens. */
   wire(address: RdmaAddress): RdmaAddress;
   /** Cuts every connection that goes through the wire. */
   cut(): void;
 }
+
+const LOOPBACK: RdmaAddress = { hostname: "127.0.0.1", port: 0 };
 
 /** A stage in memory. */
 export function memoryStage(): Promise<Stage> {
@@ -32,6 +40,7 @@ export function memoryStage(): Promise<Stage> {
   return Promise.resolve({
     active,
     passive,
+    address: LOOPBACK,
     wire: (address: RdmaAddress) => address,
     cut: () => network.cut(),
     [Symbol.asyncDispose]: () => Promise.resolve(),
@@ -40,14 +49,14 @@ export function memoryStage(): Promise<Stage> {
 
 /** A stage of iWARP over TCP. */
 export async function iwarpStage(): Promise<Stage> {
-  const address = { hostname: "127.0.0.1", port: 0 };
   const provider = iwarpProvider();
-  const active = await provider.open(address);
-  const passive = await provider.open(address);
+  const active = await provider.open(LOOPBACK);
+  const passive = await provider.open(LOOPBACK);
   const proxies: Proxy[] = [];
   return {
     active,
     passive,
+    address: LOOPBACK,
     wire(address) {
       const proxy = new Proxy(address);
       proxies.push(proxy);
@@ -119,14 +128,18 @@ export interface Ends extends AsyncDisposable {
   passive: SmbDirectConnection;
 }
 
-/** Connects over `stage`, directly or through its wire. */
-export async function connectEnds(
-  stage: Stage,
-  options: { active?: SmbDirectConnectionOptions; passive?: SmbDirectConnectionOptions; throughWire?: boolean } = {},
-): Promise<Ends> {
-  const listener = await stage.passive.listen({ hostname: "127.0.0.1", port: 0 });
+/** How they are connected; `wire` leads to where the passive side listens. */
+export interface EndsOptions {
+  active?: SmbDirectConnectionOptions;
+  passive?: SmbDirectConnectionOptions;
+  wire?: (address: RdmaAddress) => RdmaAddress;
+}
+
+/** Connects. */
+export async function connectEnds(stage: Meeting, options: EndsOptions = {}): Promise<Ends> {
+  const listener = await stage.passive.listen(stage.address);
   const accepting = nextRequest(listener).then((request) => acceptSmbDirect(stage.passive, request, options.passive));
-  const address = options.throughWire === true ? stage.wire(listener.address) : listener.address;
+  const address = options.wire?.(listener.address) ?? listener.address;
   const [active, passive] = await Promise.all([connectSmbDirect(stage.active, address, options.active), accepting]);
   await listener.close();
   return {
