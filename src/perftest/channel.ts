@@ -42,7 +42,7 @@ export async function exchange(
 }
 
 /** How long a peer has at the end to close its side, in milliseconds. */
-export const FINISH_LIMIT = 1_000;
+const FINISH_LIMIT = 1_000;
 
 /** How a channel behaves. */
 export interface ChannelOptions {

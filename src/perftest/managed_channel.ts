@@ -21,7 +21,7 @@ import {
   WorkCompletions,
   workStatusText,
 } from "../verbs/mod.ts";
-import { type Channel, type ChannelOptions, FINISH_LIMIT } from "./channel.ts";
+import type { Channel, ChannelOptions } from "./channel.ts";
 import type { ManagedConnection } from "./managed_connection.ts";
 
 /** Bytes of the longest message: the keys, as the latest releases have them. */
@@ -30,6 +30,8 @@ const MESSAGE_SIZE = 64;
 const RECEIVES = 4;
 /** Where messages are sent from, behind the receives. */
 const SENDING = RECEIVES * MESSAGE_SIZE;
+/** How long a peer has at the end to end the connection, in milliseconds; it may wait for the same. */
+const FINISH_LIMIT = 250;
 /** Identifies a Send; receives have the number of their slot. */
 const SENT = RECEIVES;
 

@@ -90,7 +90,8 @@ export class Session {
       await this.#farewell();
       if (this.channel.text) await this.channel.send(DONE).catch(() => {}); // nobody waits for it
     }
-    await this.channel.finish();
+    // a server that has answered knows that the client has all it needs
+    if (this.role === "client" || !this.plan.closes) await this.channel.finish();
   }
 
   // A client leaves as soon as it has the server's answer, which then cannot tell whether it arrived.

@@ -1,0 +1,15 @@
+/**
+ * A process of servers: each argument is the flags of one `verbena perf`, and they run one after another.
+ *
+ * @module
+ */
+import { readArguments } from "../../commands/command.ts";
+import { perfCommand } from "../../commands/perf.ts";
+import { perfOptions } from "../../commands/perf_options.ts";
+import { perf } from "../../commands/run_perf.ts";
+
+// deno-lint-ignore no-console -- its output is what it says to the tests
+const print = (line: string): void => console.log(line);
+const context = { version: "", print, report: print, stop: new AbortController().signal };
+
+for (const flags of Deno.args) await perf(perfOptions(readArguments(perfCommand, flags.split(" "))), context);
