@@ -59,14 +59,16 @@ export class ReceiveBatch implements Disposable {
    */
   receive(id: number): this {
     const slot = this.#count;
-    if (slot >= this.capacity) throw new RangeError(`a batch of ${this.capacity} receives is full`);
-    const memory = this.#memory;
+    if (slot >= this.capacity) throw this.#full();
     const at = slot * WR.size;
-    if (slot > 0) memory.setWide(at - WR.size + WR.next, memory.at + at);
-    memory.setWide(at + WR.wr_id, id);
-    memory.setWide(at + WR.next, 0);
-    memory.setWide(at + WR.sg_list, memory.entriesOf(slot));
-    memory.view.setInt32(at + WR.num_sge, 0, true);
+    if (slot > 0) this.#memory.setWide(at - WR.size + WR.next, this.#memory.at + at);
+    const { words } = this.#memory;
+    const place = at >> 2;
+    words[place + (WR.wr_id >> 2)] = id; // which keeps the lower 32 bits
+    words[place + (WR.wr_id >> 2) + 1] = id / 0x1_0000_0000;
+    words[place + (WR.next >> 2)] = 0;
+    words[place + (WR.next >> 2) + 1] = 0;
+    words[place + (WR.num_sge >> 2)] = 0;
     this.#entries = 0;
     this.#count++;
     return this;
@@ -80,12 +82,18 @@ export class ReceiveBatch implements Disposable {
       throw new RangeError(`a receive of this batch has room for ${this.maxEntries} pieces of memory`);
     }
     this.#memory.setEntry(slot, this.#entries++, region.at + offset, length, region.localKey);
-    this.#memory.view.setInt32(slot * WR.size + WR.num_sge, this.#entries, true);
+    this.#memory.words[(slot * WR.size + WR.num_sge) >> 2] = this.#entries;
     return this;
   }
 
   /** Unmaps the memory. */
   [Symbol.dispose](): void {
     this.#memory[Symbol.dispose]();
+    this.#count = this.capacity; // takes no more
+  }
+
+  #full(): RangeError {
+    this.#memory.ensureAlive("work request");
+    return new RangeError(`a batch of ${this.capacity} receives is full`);
   }
 }

@@ -31,6 +31,7 @@ export interface SendBatchOptions {
 export class SendBatch implements Disposable {
   readonly #memory: RequestMemory;
   readonly #view: DataView<ArrayBuffer>;
+  readonly #words: Uint32Array<ArrayBuffer>;
   #count = 0;
   #at = 0; // offset of the last request
   #entries = 0;
@@ -43,6 +44,7 @@ export class SendBatch implements Disposable {
   constructor(/** Requests it holds. */ readonly capacity: number, options: SendBatchOptions = {}) {
     this.#memory = new RequestMemory(WR.size, capacity, options.maxEntries ?? 1, options.inlineSize ?? 0);
     this.#view = this.#memory.view;
+    this.#words = this.#memory.words;
   }
 
   /** Requests in it now. */
@@ -68,11 +70,7 @@ export class SendBatch implements Disposable {
   /** Throws VerbsError unless it can be posted: C follows the pointers in it. `datagrams` must all be addressed. */
   ensureAlive(call: string, datagrams: boolean): void {
     this.#memory.ensureAlive(call);
-    for (const named of this.#named) {
-      if (named.disposed) {
-        throw new VerbsError(call, "disposed", `a request names a disposed ${named.constructor.name}`);
-      }
-    }
+    if (this.#named.length > 0) this.#ensureNamed(call);
     if (datagrams && this.#addressed !== this.#count) {
       throw new VerbsError(call, "EINVAL", "a datagram has no address handle: to() gives it one");
     }
@@ -167,7 +165,7 @@ export class SendBatch implements Disposable {
     checkMemory(region, offset, length);
     this.#ensureEntry(this.#inlined < 0);
     this.#memory.setEntry(this.#count - 1, this.#entries++, region.at + offset, length, region.localKey);
-    this.#view.setInt32(this.#at + WR.num_sge, this.#entries, true);
+    this.#words[(this.#at + WR.num_sge) >> 2] = this.#entries;
     return this;
   }
 
@@ -214,26 +212,34 @@ export class SendBatch implements Disposable {
   /** Unmaps the memory. */
   [Symbol.dispose](): void {
     this.#memory[Symbol.dispose]();
+    this.#count = this.capacity; // takes no more
   }
 
   #add(opcode: number, id: number): this {
     const slot = this.#count;
-    if (slot >= this.capacity) throw new RangeError(`a batch of ${this.capacity} work requests is full`);
-    const memory = this.#memory;
+    if (slot >= this.capacity) throw this.#full();
     const at = slot * WR.size;
-    if (slot > 0) memory.setWide(at - WR.size + WR.next, memory.at + at);
-    memory.setWide(at + WR.wr_id, id);
-    memory.setWide(at + WR.next, 0);
-    memory.setWide(at + WR.sg_list, memory.entriesOf(slot));
-    this.#view.setInt32(at + WR.num_sge, 0, true);
-    this.#view.setInt32(at + WR.opcode, opcode, true);
-    this.#view.setUint32(at + WR.send_flags, IBV_SEND_SIGNALED, true);
+    if (slot > 0) this.#memory.setWide(at - WR.size + WR.next, this.#memory.at + at);
+    const words = this.#words;
+    const place = at >> 2;
+    words[place + (WR.wr_id >> 2)] = id; // which keeps the lower 32 bits
+    words[place + (WR.wr_id >> 2) + 1] = id / 0x1_0000_0000;
+    words[place + (WR.next >> 2)] = 0;
+    words[place + (WR.next >> 2) + 1] = 0;
+    words[place + (WR.num_sge >> 2)] = 0;
+    words[place + (WR.opcode >> 2)] = opcode;
+    words[place + (WR.send_flags >> 2)] = IBV_SEND_SIGNALED;
     this.#at = at;
     this.#entries = 0;
     this.#inlined = -1;
     this.#addressedAt = -1;
     this.#count++;
     return this;
+  }
+
+  #full(): RangeError {
+    this.#memory.ensureAlive("work request");
+    return new RangeError(`a batch of ${this.capacity} work requests is full`);
   }
 
   #remote(address: bigint, key: number): this {
@@ -247,6 +253,14 @@ export class SendBatch implements Disposable {
     this.#view.setBigUint64(this.#at + WR.wr_atomic_compare_add, operand, true);
     this.#view.setUint32(this.#at + WR.wr_atomic_rkey, key, true);
     return this;
+  }
+
+  #ensureNamed(call: string): void {
+    for (const named of this.#named) {
+      if (named.disposed) {
+        throw new VerbsError(call, "disposed", `a request names a disposed ${named.constructor.name}`);
+      }
+    }
   }
 
   #ensureRequest(): void {
