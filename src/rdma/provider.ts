@@ -153,7 +153,10 @@ export interface ProtectionDomain extends Disposable {
   readonly registeredBytes: number;
   /** Regions registered now. */
   readonly regionCount: number;
-  /** Allocates and registers zeroed memory. `access` is an or of {@linkcode Access}: ask for the least. Throws RangeError, SystemError. */
+  /**
+   * Allocates and registers zeroed memory. `access` is an or of {@linkcode Access}: ask for the least. Throws RangeError,
+   * SystemError, and CapabilityError for REMOTE_INVALIDATE where there is no {@linkcode Capabilities.remoteInvalidate}.
+   */
   register(length: number, access: number): MemoryRegion;
   /** Connects. Throws VerbsError with code `refused`, `unreachable`, `rejected`, `timeout`, `aborted`, `lost` or `protocol`. */
   connect(address: RdmaAddress, options?: EndpointOptions): Promise<Endpoint>;

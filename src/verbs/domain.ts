@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { SystemError, VerbsError } from "../rdma/errors.ts";
+import { CapabilityError, SystemError, VerbsError } from "../rdma/errors.ts";
+import { Access } from "../rdma/memory.ts";
 import type { PrivateDataLimits } from "../rdma/private_data.ts";
 import type {
   Capabilities,
@@ -119,6 +120,9 @@ export class VerbsDomain implements DomainContract, EndpointResources {
 
   /** Registers zeroed memory. */
   register(length: number, access: number): MemoryRegion {
+    if ((access & Access.REMOTE_INVALIDATE) !== 0) {
+      throw new CapabilityError(`register ${length} bytes: ${this.transport} has no REMOTE_INVALIDATE; rotate keys`);
+    }
     try {
       const region = this.domain.register(length, access);
       if (this.#regions.size >= this.#countAt) this.#forgetDead();

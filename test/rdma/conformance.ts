@@ -201,14 +201,16 @@ function memory(test: Declare): void {
 
   test("Send with Invalidate withdraws the key that was offered, and says which", async (stage) => {
     await using players = await connectPlayers(stage);
-    if (!stage.passive.capabilities.remoteInvalidate) {
+    const rights = Access.LOCAL_WRITE | Access.REMOTE_WRITE | Access.REMOTE_INVALIDATE;
+    const [canSend, canOffer] = [stage.active, stage.passive].map((domain) => domain.capabilities.remoteInvalidate);
+    if (!canOffer) assertThrows(() => stage.passive.register(64, rights), CapabilityError, "REMOTE_INVALIDATE");
+    if (!canSend) {
       const source = stage.active.register(64, 0);
       const work = { ...sendWork(2, source, 0, 4), opcode: Opcode.SEND_INVALIDATE, remoteKey: 1 };
       assertThrows(() => players.active.postSend([sendWork(1, source, 0, 4), work]), CapabilityError, "no Send with");
       assertEquals(players.active.sendSlots, 256);
-      return;
     }
-    const rights = Access.LOCAL_WRITE | Access.REMOTE_WRITE | Access.REMOTE_INVALIDATE;
+    if (!canSend || !canOffer) return;
     const offered = stage.passive.register(64, rights);
     const note = stage.passive.register(8, Access.LOCAL_WRITE);
     const source = stage.active.register(64, 0);
