@@ -407,6 +407,7 @@ export const link_layer = {
 export const mmap_flags = {
   PROT_READ: 1,
   PROT_WRITE: 2,
+  PROT_EXEC: 4,
   MAP_SHARED: 1,
   MAP_PRIVATE: 2,
   MAP_ANONYMOUS: 32,

@@ -57,6 +57,8 @@ export const LIBC = {
   memset: { parameters: ["buffer", "i32", "usize"], result: "usize" },
   // void *mmap(void *addr, size_t length, int prot, int flags, int fd, off_t offset);
   mmap: { parameters: ["usize", "usize", "i32", "i32", "i32", "i64"], result: "usize" },
+  // int mprotect(void *addr, size_t len, int prot);
+  mprotect: { parameters: ["usize", "usize", "i32"], result: "i32" },
   // int munmap(void *addr, size_t length);
   munmap: { parameters: ["usize", "usize"], result: "i32" },
   // ssize_t read(int fd, void *buf, size_t count);

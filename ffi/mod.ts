@@ -4,6 +4,7 @@
  * @module
  */
 export * from "./constants.ts";
+export * from "./crc32c.ts";
 export * from "./errno.ts";
 export * from "./function_pointer.ts";
 export * from "./layout.ts";

@@ -5,7 +5,7 @@
  * @module
  */
 import { Opcode, Status } from "../rdma/completion.ts";
-import { crc32c } from "../rdma/crc32c.ts";
+import { crc32cOf } from "../rdma/crc32c.ts";
 import { Access } from "../rdma/memory.ts";
 import type { EndpointStatistics } from "../rdma/statistics.ts";
 import type { Agreement } from "./negotiation.ts";
@@ -115,7 +115,7 @@ export class Receiver {
     this.faultSize = ulpduSize;
     if (this.#crc) {
       const found = this.#view.getUint32(at + size - FPDU_CRC_SIZE, true);
-      if (found !== crc32c(this.#bytes.subarray(at, at + size - FPDU_CRC_SIZE))) {
+      if (found !== crc32cOf(this.#bytes, at, at + size - FPDU_CRC_SIZE)) {
         this.faultSize = 0; // nothing in the frame can be believed, its header included
         throw new StreamFault(Causes.CRC, found);
       }

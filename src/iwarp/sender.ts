@@ -5,7 +5,7 @@
  * @module
  */
 import { Opcode, Status } from "../rdma/completion.ts";
-import { crc32c } from "../rdma/crc32c.ts";
+import { crc32cOf } from "../rdma/crc32c.ts";
 import type { EndpointStatistics } from "../rdma/statistics.ts";
 import type { Agreement } from "./negotiation.ts";
 import { type CompletionQueue, ResponseSlot, Ring, SendSlot } from "./queues.ts";
@@ -358,8 +358,7 @@ export class Sender {
     const end = at + fpduSize(ulpduSize);
     this.#into.fill(0, at + FPDU_LENGTH_SIZE + ulpduSize, end);
     if (this.#crc) {
-      const covered = this.#into.subarray(at, end - FPDU_CRC_SIZE);
-      this.#view.setUint32(end - FPDU_CRC_SIZE, crc32c(covered), true);
+      this.#view.setUint32(end - FPDU_CRC_SIZE, crc32cOf(this.#into, at, end - FPDU_CRC_SIZE), true);
     }
     return end;
   }
