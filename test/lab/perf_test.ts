@@ -130,7 +130,7 @@ for (const way of [BY_KEYS, OVER_SIW]) {
     const flags = TESTS.map((_, index) => flagsOf(way, ports[index] ?? 0, "-s", "5000"));
     const script = new URL("perf_peer.ts", import.meta.url).pathname;
     const servers = TESTS.map((test, index) => [test, ...flags[index] ?? []].join(" "));
-    await using server = new Process(Deno.execPath(), ["run", "--quiet", "--no-check", "-A", script, ...servers]);
+    await using server = new Process(Deno.execPath(), ["run", "--quiet", "--no-check", "-P=lab", script, ...servers]);
     for (const [index, test] of TESTS.entries()) {
       const plan = planOf(test);
       await server.line(new RegExp(`^verbena perf ${test} waits`));
