@@ -18,9 +18,9 @@ export function errno(): number {
   return location()[0] ?? 0;
 }
 
-/** Finds out where errno is, so that {@linkcode errno} itself makes no call. */
+/** Finds out where errno is, so that {@linkcode errno} itself makes no call, and clears it: not every failure sets it. */
 export function prepareErrno(): void {
-  location();
+  location()[0] = 0;
 }
 
 /** The name of an errno, `ENOMEM`; `errno 4096` for a number without one. The sign does not count. */

@@ -6,6 +6,8 @@
 import { CallError, errno, errnoName, layout, libc, rlimit_resource, Struct } from "../../ffi/mod.ts";
 import { VerbsError } from "../rdma/errors.ts";
 
+/** siw's library takes the 145th page of its queues' mappings for a mark of failure, and leaves errno alone. */
+const NO_REASON = "the device's library does not say why; with siw, close some connections or ask for shallower queues";
 const UNLIMITED = 0xffff_ffff_ffff_ffffn;
 
 /**
@@ -13,6 +15,7 @@ const UNLIMITED = 0xffff_ffff_ffff_ffffn;
  * says more of this one than can be said of all.
  */
 export function verbsFailure(call: string, value: number, detail?: string): VerbsError {
+  if (value === 0) return new VerbsError(call, "failed", detail ?? NO_REASON);
   const code = errnoName(value);
   return new VerbsError(call, code, detail ?? advice(code));
 }
