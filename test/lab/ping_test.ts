@@ -1,5 +1,5 @@
 /**
- * `verbena ping` and rdma-core's `rping(1)`, over both devices and in both roles.
+ * `verbena ping` and rdma-core's `rping(1)`, over both devices and in both roles; and our iWARP with the kernel's.
  *
  * @module
  */
@@ -7,6 +7,7 @@ import { readArguments } from "../../commands/command.ts";
 import { pingCommand } from "../../commands/ping.ts";
 import { pingOptions } from "../../commands/ping_options.ts";
 import { ping, servePings } from "../../commands/run_ping.ts";
+import { MAX_SIZE, MIN_SIZE } from "../../src/rping/message.ts";
 import { readinessIdle } from "../../src/verbs/mod.ts";
 import { assertEquals, assertMatch } from "../assert.ts";
 import { type Capability, testWith } from "../capabilities.ts";
@@ -14,13 +15,13 @@ import { Outside } from "../commands/outside.ts";
 import { eventually, freePorts, Process, run } from "../interop/process.ts";
 import { type DeviceName, HOSTS } from "./provider_stage.ts";
 
-/** Bytes of a text that fills one packet, takes several, and is the longest there is. */
-const SIZES = [64, 4_097, 65_535];
+/** Bytes of a text: the fewest, what fills one packet or takes several, the most. */
+const SIZES = [MIN_SIZE, 4_097, MAX_SIZE];
 const ROUNDS = 3;
 const LIMIT = 60; // seconds
 
 function optionsOf(...args: string[]): ReturnType<typeof pingOptions> {
-  return pingOptions(readArguments(pingCommand, [...args, "--provider", "verbs"]));
+  return pingOptions(readArguments(pingCommand, args));
 }
 
 /** rping's server for one client. */
@@ -36,27 +37,44 @@ async function rpingServer(hostname: string, port: number, size: number): Promis
   return server;
 }
 
-const DEVICES: readonly [Capability, DeviceName][] = [["rxe", "rxe0"], ["siw", "siw0"]];
+/** Our side, whose peer is rping on a device. */
+interface Side {
+  readonly capability: Capability;
+  readonly device: DeviceName;
+  readonly transport: string;
+  readonly flags: readonly string[];
+}
 
-for (const [capability, device] of DEVICES) {
+const VERBS = ["--provider", "verbs"];
+const IWARP = ["--provider", "iwarp"];
+const SIDES: readonly Side[] = [
+  { capability: "rxe", device: "rxe0", transport: "verbs:rxe0", flags: VERBS },
+  { capability: "siw", device: "siw0", transport: "verbs:siw0", flags: VERBS },
+  { capability: "siw", device: "siw0", transport: "iwarp", flags: [...IWARP, "--crc", "off"] },
+  { capability: "siw", device: "siw0", transport: "iwarp", flags: [...IWARP, "--crc", "on"] },
+];
+
+for (const { capability, device, transport, flags } of SIDES) {
   const hostname = HOSTS[device];
-  const transport = `verbs:${device}`;
 
   for (const size of SIZES) {
-    await testWith([capability], `rping serves our ${size} bytes over ${device}`, async () => {
+    const how = `(${flags.join(" ")})`;
+
+    await testWith([capability], `rping over ${device} serves our ${size} bytes ${how}`, async () => {
       const [port = 0] = freePorts(1);
       await using server = await rpingServer(hostname, port, size);
       const outside = new Outside();
-      await ping(optionsOf(hostname, "-p", `${port}`, "-S", `${size}`, "-C", `${ROUNDS}`, "--json"), outside);
+      const args = [hostname, "-p", `${port}`, "-S", `${size}`, "-C", `${ROUNDS}`, "--json"];
+      await ping(optionsOf(...args, ...flags), outside);
       const { microseconds: _, ...summary } = JSON.parse(outside.printed.join(""));
       assertEquals(summary, { peer: `${hostname}:${port}`, transport, size, rounds: ROUNDS });
       assertEquals((await server.ended).code, 0, server.tail());
       await readinessIdle();
     });
 
-    await testWith([capability], `rping's ${size} bytes are served by us over ${device}`, async () => {
+    await testWith([capability], `rping over ${device} is served its ${size} bytes by us ${how}`, async () => {
       const outside = new Outside();
-      const ended = servePings(optionsOf("--server", hostname, "-p", "0", "--once", "--json"), outside);
+      const ended = servePings(optionsOf("--server", hostname, "-p", "0", "--once", "--json", ...flags), outside);
       const [line] = await outside.line(/^.*listening.*$/);
       const { listening, transports } = JSON.parse(line);
       assertEquals(transports, [transport]);
@@ -64,7 +82,7 @@ for (const [capability, device] of DEVICES) {
       const args = ["-c", "-a", hostname, "-p", port, "-S", `${size}`, "-C", `${ROUNDS}`, "-v", "-V"];
       const texts = (await run("timeout", [`${LIMIT}`, "rping", ...args])).trimEnd().split("\n");
       assertEquals(texts.length, ROUNDS);
-      assertMatch(texts[0] ?? "", /^ping data: rdma-ping-0: ABCDEFGHIJ/);
+      assertMatch(texts[0] ?? "", /^ping data: rdma-ping-0: A/);
       await ended;
       const { peer: _, ...client } = JSON.parse(outside.printed[1] ?? "");
       assertEquals(client, { transport, rounds: ROUNDS, bytes: ROUNDS * size, error: null });
