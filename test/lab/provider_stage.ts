@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { iwarpProvider } from "../../src/iwarp/mod.ts";
 import type { ProtectionDomain, RdmaAddress } from "../../src/rdma/provider.ts";
 import { readinessIdle, type VerbsOptions, verbsProvider } from "../../src/verbs/mod.ts";
 import { capable } from "../capabilities.ts";
@@ -34,6 +35,23 @@ export async function openStage(device: DeviceName, options: VerbsOptions = {}):
     async [Symbol.asyncDispose]() {
       active[Symbol.dispose]();
       passive[Symbol.dispose]();
+      await readinessIdle();
+    },
+  };
+}
+
+/** Opens a domain of our iWARP and one on siw0, which can reach each other. CRCs are on. */
+export async function openMixedStage(active: "iwarp" | "verbs"): Promise<ProviderStage> {
+  const address = { hostname: HOSTS.siw0, port: 0 };
+  const ours = await iwarpProvider({ crc: "on" }).open(address);
+  const kernels = await verbsProvider().open(address);
+  return {
+    active: active === "iwarp" ? ours : kernels,
+    passive: active === "iwarp" ? kernels : ours,
+    address,
+    async [Symbol.asyncDispose]() {
+      ours[Symbol.dispose]();
+      kernels[Symbol.dispose]();
       await readinessIdle();
     },
   };

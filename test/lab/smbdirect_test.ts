@@ -10,7 +10,7 @@ import { type Capability, testWith } from "../capabilities.ts";
 import { runBothWays } from "../smbdirect/message_runs.ts";
 import { pattern } from "../smbdirect/sides.ts";
 import { connectEnds } from "../smbdirect/stages.ts";
-import { type DeviceName, openStage } from "./provider_stage.ts";
+import { type DeviceName, openMixedStage, openStage } from "./provider_stage.ts";
 
 const DEVICES: readonly [Capability, DeviceName][] = [["rxe", "rxe0"], ["siw", "siw0"]];
 /** Credits, and messages each way; with one credit each waits for the one before. */
@@ -59,5 +59,18 @@ for (const [capability, device] of DEVICES) {
     await written;
     assertEquals(far.bytes.slice(), pattern(500_000, 2));
     assertEquals(await writing, Status.SUCCESS);
+  });
+}
+
+for (const [active, way] of [["iwarp", "our iWARP to siw"], ["verbs", "siw to our iWARP"]] as const) {
+  await testWith(["siw"], `10,000 SMB Direct messages of any length arrive in order and intact, ${way}`, async () => {
+    await using stage = await openMixedStage(active);
+    const options = { sendCreditTarget: 10, receiveCreditMax: 10, creditTimeout: Infinity };
+    await using ends = await connectEnds(stage, { active: options, passive: options });
+    await runBothWays(ends, 5_000);
+    assertEquals([ends.active.statistics.errors.total, ends.passive.statistics.errors.total], [0, 0]);
+    await ends.active.close();
+    assertEquals(await ends.active.closed, { graceful: true });
+    await ends.passive.closed;
   });
 }
