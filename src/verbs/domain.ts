@@ -36,7 +36,7 @@ import {
   systemError,
   unlessAborted,
 } from "./setup.ts";
-import { type SocketAddress, socketAddresses } from "./socket_address.ts";
+import { ipv4Wildcard, type SocketAddress, socketAddresses, withPort } from "./socket_address.ts";
 import { WorkCompletions } from "./work_completions.ts";
 
 /** Completions taken from a queue by one call. */
@@ -158,16 +158,14 @@ export class VerbsDomain implements DomainContract, EndpointResources {
     try {
       const [own] = await socketAddresses(address);
       if (own === undefined) throw new SystemError(call, "EADDRNOTAVAIL", "the name has no address");
-      const id = this.dispatcher.channel.createId();
-      try {
-        id.bind(own);
+      using bound = new DisposableStack();
+      const ids = this.#bind(bound, own);
+      for (const id of ids) {
         this.#checkDevice(call, id);
         id.listen(MAX_PENDING_REQUESTS);
-        return new VerbsListener(this, id, address);
-      } catch (error) {
-        id[Symbol.dispose]();
-        throw error;
       }
+      bound.move();
+      return new VerbsListener(this, ids, address);
     } catch (error) {
       throw systemError(call, error);
     }
@@ -235,6 +233,21 @@ export class VerbsDomain implements DomainContract, EndpointResources {
       }
     }
     throw failure;
+  }
+
+  // To some devices IPv6's wildcard is IPv4's, too, and to some it is not: each is bound for itself.
+  #bind(bound: DisposableStack, address: SocketAddress): [ConnectionId, ...ConnectionId[]] {
+    const id = bound.use(this.dispatcher.channel.createId());
+    const ipv4 = ipv4Wildcard(address);
+    if (ipv4 === undefined) {
+      id.bind(address);
+      return [id];
+    }
+    id.setAddressFamilyOnly(true);
+    id.bind(address);
+    const other = bound.use(this.dispatcher.channel.createId());
+    other.bind(withPort(ipv4, id.local?.port ?? 0));
+    return [id, other];
   }
 
   #checkDevice(call: string, id: ConnectionId): void {

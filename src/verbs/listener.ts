@@ -19,17 +19,17 @@ export class VerbsListener implements Listener {
   /** Where it listens. */
   readonly address: RdmaAddress;
   readonly #resources: EndpointResources;
-  readonly #id: ConnectionId;
+  readonly #ids: readonly ConnectionId[];
   readonly #refused = new Counters();
   readonly #ready = new RequestQueue<VerbsRequest>();
   #closed = false;
 
-  /** Takes the requests of an identifier that listens. */
-  constructor(resources: EndpointResources, id: ConnectionId, address: RdmaAddress) {
+  /** Takes the requests of identifiers that listen, all at one port. */
+  constructor(resources: EndpointResources, ids: readonly ConnectionId[], address: RdmaAddress) {
     this.#resources = resources;
-    this.#id = id;
-    this.address = { hostname: address.hostname, port: id.local?.port ?? address.port };
-    resources.dispatcher.handle(id, (event) => this.#onEvent(event));
+    this.#ids = ids;
+    this.address = { hostname: address.hostname, port: ids[0]?.local?.port ?? address.port };
+    for (const id of ids) resources.dispatcher.handle(id, (event) => this.#onEvent(event));
   }
 
   /** Refusals by reason. */
@@ -47,8 +47,10 @@ export class VerbsListener implements Listener {
     if (this.#closed) return Promise.resolve();
     this.#closed = true;
     for (const request of this.#ready.close()) request.drop();
-    this.#resources.dispatcher.forget(this.#id);
-    this.#id[Symbol.dispose]();
+    for (const id of this.#ids) {
+      this.#resources.dispatcher.forget(id);
+      id[Symbol.dispose]();
+    }
     return Promise.resolve();
   }
 

@@ -85,3 +85,12 @@ export function isWildcard(address: SocketAddress): boolean {
   const [from, length] = isV4 ? [V4.sin_addr, 4] : [V6.sin6_addr, GID_SIZE];
   return address.subarray(from, from + length).every((byte) => byte === 0);
 }
+
+/** IPv4's wildcard where `address` is IPv6's, else undefined. */
+export function ipv4Wildcard(address: SocketAddress): SocketAddress | undefined {
+  const family = new DataView(address.buffer, address.byteOffset).getUint16(V4.sin_family, true);
+  if (family !== AF_INET6 || !isWildcard(address)) return undefined;
+  const wildcard = new Struct(V4.size);
+  wildcard.view.setUint16(V4.sin_family, AF_INET, true);
+  return wildcard.bytes;
+}
