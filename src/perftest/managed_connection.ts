@@ -7,10 +7,9 @@ import { formatAddress } from "../rdma/address.ts";
 import { VerbsError } from "../rdma/errors.ts";
 import type { RdmaAddress } from "../rdma/provider.ts";
 import { SetupDeadline } from "../rdma/setup_deadline.ts";
-import { EventQueue } from "../verbs/event_dispatcher.ts";
-import type { EventDispatcher } from "../verbs/event_dispatcher.ts";
+import { callOf, connectFailure, systemError } from "../verbs/connection/connection_failure.ts";
+import { type EventDispatcher, EventQueue, expectEvent } from "../verbs/connection/event_dispatcher.ts";
 import { type ConnectionId, type Context, isIwarp, socketAddresses } from "../verbs/mod.ts";
-import { callOf, connectFailure, expectEvent, systemError } from "../verbs/setup.ts";
 import type { ChannelOptions } from "./channel.ts";
 
 /** Requests that wait to be taken, at most. */

@@ -6,7 +6,7 @@
 import { ibv_mtu } from "../../ffi/mod.ts";
 import { formatAddress } from "../rdma/address.ts";
 import type { RdmaAddress } from "../rdma/provider.ts";
-import { EventDispatcher } from "../verbs/event_dispatcher.ts";
+import { EventDispatcher } from "../verbs/connection/event_dispatcher.ts";
 import { type Channel, type Role, TcpChannel } from "./channel.ts";
 import type { Keys } from "./keys.ts";
 import { ManagedChannel, MessageLink } from "./managed_channel.ts";

@@ -5,10 +5,10 @@
  */
 import { errno, errnoName, ibv_event_type, layout, prepareErrno, Struct, viewAt } from "../../ffi/mod.ts";
 import type { CompletionQueue } from "./completion_queue.ts";
-import { makeNonBlocking } from "./completion_channel.ts";
 import { verbsFailure } from "./failure.ts";
 import { verbs } from "./libraries.ts";
 import type { QueuePair } from "./queue_pair.ts";
+import { makeNonBlocking } from "./readiness.ts";
 import type { SharedReceiveQueue } from "./shared_receive_queue.ts";
 
 const EVENT = layout.ibv_async_event;

@@ -3,12 +3,12 @@
  *
  * @module
  */
-import { errno, errnoName, fcntl_command, layout, libc, prepareErrno, viewAt } from "../../ffi/mod.ts";
+import { errno, errnoName, layout, prepareErrno, viewAt } from "../../ffi/mod.ts";
 import type { CompletionQueue } from "./completion_queue.ts";
 import type { Context } from "./context.ts";
 import { checkVerb, verbsFailure } from "./failure.ts";
 import { verbs } from "./libraries.ts";
-import { abandon, readable } from "./readiness.ts";
+import { abandon, makeNonBlocking, readable } from "./readiness.ts";
 import { Resource } from "./resource.ts";
 
 /** A completion channel. */
@@ -85,14 +85,5 @@ export class CompletionChannel extends Resource {
   protected override destroy(): void {
     abandon(this.fd);
     checkVerb("ibv_destroy_comp_channel", verbs().ibv_destroy_comp_channel(this.handle));
-  }
-}
-
-/** Makes reads of a descriptor return EAGAIN instead of waiting. Throws VerbsError. */
-export function makeNonBlocking(fd: number): void {
-  prepareErrno();
-  const flags = libc().fcntl(fd, fcntl_command.F_GETFL, 0);
-  if (flags < 0 || libc().fcntl(fd, fcntl_command.F_SETFL, flags | fcntl_command.O_NONBLOCK) < 0) {
-    throw verbsFailure(`fcntl(${fd}, O_NONBLOCK)`, errno());
   }
 }

@@ -4,7 +4,17 @@
  *
  * @module
  */
-import { epoll, errno, errnoName, eventfd_flags, layout, libc, NativeMemory, prepareErrno } from "../../ffi/mod.ts";
+import {
+  epoll,
+  errno,
+  errnoName,
+  eventfd_flags,
+  fcntl_command,
+  layout,
+  libc,
+  NativeMemory,
+  prepareErrno,
+} from "../../ffi/mod.ts";
 import { VerbsError } from "../rdma/errors.ts";
 import { verbsFailure } from "./failure.ts";
 
@@ -128,4 +138,13 @@ export async function readinessIdle(): Promise<void> {
 /** Whether errno, just read, says that a descriptor has nothing to give now. */
 export function wouldBlock(code: number): boolean {
   return errnoName(code) === "EAGAIN";
+}
+
+/** Makes reads of a descriptor return EAGAIN instead of waiting. Throws VerbsError. */
+export function makeNonBlocking(fd: number): void {
+  prepareErrno();
+  const flags = libc().fcntl(fd, fcntl_command.F_GETFL, 0);
+  if (flags < 0 || libc().fcntl(fd, fcntl_command.F_SETFL, flags | fcntl_command.O_NONBLOCK) < 0) {
+    throw verbsFailure(`fcntl(${fd}, O_NONBLOCK)`, errno());
+  }
 }

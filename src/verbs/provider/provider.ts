@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { CapabilityError, ConfigError, reasonOf } from "../rdma/errors.ts";
-import type { Provider } from "../rdma/provider.ts";
+import { CapabilityError, ConfigError, reasonOf } from "../../rdma/errors.ts";
+import type { Provider } from "../../rdma/provider.ts";
 import { VerbsDomain } from "./domain.ts";
 import { deviceFor } from "./route.ts";
 

@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { CapabilityError, SystemError, VerbsError } from "../rdma/errors.ts";
-import { Access } from "../rdma/memory.ts";
-import type { PrivateDataLimits } from "../rdma/private_data.ts";
+import { CapabilityError, SystemError, VerbsError } from "../../rdma/errors.ts";
+import { Access } from "../../rdma/memory.ts";
+import type { PrivateDataLimits } from "../../rdma/private_data.ts";
 import type {
   Capabilities,
   Endpoint,
@@ -13,31 +13,25 @@ import type {
   Listener,
   ProtectionDomain as DomainContract,
   RdmaAddress,
-} from "../rdma/provider.ts";
-import { MAX_PENDING_REQUESTS } from "../rdma/request_queue.ts";
-import { SetupDeadline } from "../rdma/setup_deadline.ts";
-import type { ConnectionParameters } from "./connection_event.ts";
-import type { ConnectionId } from "./connection_id.ts";
-import type { Context } from "./context.ts";
+} from "../../rdma/provider.ts";
+import { MAX_PENDING_REQUESTS } from "../../rdma/request_queue.ts";
+import { SetupDeadline } from "../../rdma/setup_deadline.ts";
+import type { ConnectionParameters } from "../connection/connection_event.ts";
+import { callOf, connectFailure, systemError } from "../connection/connection_failure.ts";
+import type { ConnectionId } from "../connection/connection_id.ts";
+import { EventDispatcher, EventQueue, expectEvent } from "../connection/event_dispatcher.ts";
+import { ipv4Wildcard, type SocketAddress, socketAddresses, withPort } from "../connection/socket_address.ts";
+import type { Context } from "../context.ts";
+import { isIwarp } from "../device.ts";
+import { MAX_REGION_SIZE, type MemoryRegion } from "../memory_region.ts";
+import type { ProtectionDomain } from "../protection_domain.ts";
+import { ReceiveBatch } from "../receive_batch.ts";
+import { SendBatch } from "../send_batch.ts";
+import { WorkCompletions } from "../work_completions.ts";
 import { CompletionDelivery } from "./delivery.ts";
-import { isIwarp } from "./device.ts";
-import { EventDispatcher, EventQueue } from "./event_dispatcher.ts";
+import type { EndpointResources } from "./endpoint_resources.ts";
 import { VerbsListener } from "./listener.ts";
-import { MAX_REGION_SIZE, type MemoryRegion } from "./memory_region.ts";
-import type { ProtectionDomain } from "./protection_domain.ts";
-import { ReceiveBatch } from "./receive_batch.ts";
-import { SendBatch } from "./send_batch.ts";
-import {
-  callOf,
-  connectFailure,
-  type EndpointResources,
-  establish,
-  expectEvent,
-  systemError,
-  unlessAborted,
-} from "./setup.ts";
-import { ipv4Wildcard, type SocketAddress, socketAddresses, withPort } from "./socket_address.ts";
-import { WorkCompletions } from "./work_completions.ts";
+import { establish, unlessAborted } from "./setup.ts";
 
 /** Completions taken from a queue by one call. */
 const COMPLETIONS = 64;

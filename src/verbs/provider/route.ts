@@ -3,18 +3,17 @@
  *
  * @module
  */
-import { ibv_port_state } from "../../ffi/mod.ts";
-import { formatAddress } from "../rdma/address.ts";
-import { CapabilityError, reasonOf, VerbsError } from "../rdma/errors.ts";
-import type { RdmaAddress } from "../rdma/provider.ts";
-import { SetupDeadline } from "../rdma/setup_deadline.ts";
-import type { Context } from "./context.ts";
-import { listDevices } from "./devices.ts";
-import { EventDispatcher, EventQueue } from "./event_dispatcher.ts";
-import { librariesFault } from "./libraries.ts";
-import { managedContexts } from "./managed_contexts.ts";
-import { expectEvent } from "./setup.ts";
-import { isWildcard, type SocketAddress, socketAddresses, withPort } from "./socket_address.ts";
+import { ibv_port_state } from "../../../ffi/mod.ts";
+import { formatAddress } from "../../rdma/address.ts";
+import { CapabilityError, reasonOf, VerbsError } from "../../rdma/errors.ts";
+import type { RdmaAddress } from "../../rdma/provider.ts";
+import { SetupDeadline } from "../../rdma/setup_deadline.ts";
+import { EventDispatcher, EventQueue, expectEvent } from "../connection/event_dispatcher.ts";
+import { managedContexts } from "../connection/managed_contexts.ts";
+import { isWildcard, type SocketAddress, socketAddresses, withPort } from "../connection/socket_address.ts";
+import type { Context } from "../context.ts";
+import { listDevices } from "../devices.ts";
+import { librariesFault } from "../libraries.ts";
 
 /** How long looking for a route may take, in milliseconds. */
 const ROUTE_TIMEOUT = 2_000;

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { errnoName, layout, rdma_cm_event_type, viewAt } from "../../ffi/mod.ts";
-import { type AddressVector, readAddressVector } from "./address_vector.ts";
+import { errnoName, layout, rdma_cm_event_type, viewAt } from "../../../ffi/mod.ts";
+import { type AddressVector, readAddressVector } from "../address_vector.ts";
 import type { ConnectionId } from "./connection_id.ts";
 
 const EVENT = layout.rdma_cm_event;

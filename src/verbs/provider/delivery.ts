@@ -9,9 +9,9 @@
  * @module
  */
 import { clearImmediate, setImmediate } from "node:timers";
-import { CompletionChannel } from "./completion_channel.ts";
-import type { CompletionQueue } from "./completion_queue.ts";
-import type { Context } from "./context.ts";
+import { CompletionChannel } from "../completion_channel.ts";
+import type { CompletionQueue } from "../completion_queue.ts";
+import type { Context } from "../context.ts";
 
 /** How long hot queues are polled before the event loop gets its turn, in milliseconds. */
 const SLICE = 0.01;

@@ -3,23 +3,23 @@
  *
  * @module
  */
-import { ibv_wc_status } from "../../ffi/mod.ts";
-import { formatAddress } from "../rdma/address.ts";
-import { type Completion, Opcode, Status, statusText } from "../rdma/completion.ts";
-import { CapabilityError, reasonOf, type VerbenaError, VerbsError } from "../rdma/errors.ts";
-import type { MemoryRegion as RegionContract } from "../rdma/memory.ts";
-import type { Closure, Endpoint, EndpointOptions, RdmaAddress, SendWork } from "../rdma/provider.ts";
-import { EndpointStatistics } from "../rdma/statistics.ts";
-import { checkReceive, checkSend, foreignRegion, queueFull } from "../rdma/work_checks.ts";
-import type { CompletionQueue } from "./completion_queue.ts";
-import type { ConnectionEvent } from "./connection_event.ts";
-import type { ConnectionId } from "./connection_id.ts";
+import { ibv_wc_status } from "../../../ffi/mod.ts";
+import { formatAddress } from "../../rdma/address.ts";
+import { type Completion, Opcode, Status, statusText } from "../../rdma/completion.ts";
+import { CapabilityError, reasonOf, type VerbenaError, VerbsError } from "../../rdma/errors.ts";
+import type { MemoryRegion as RegionContract } from "../../rdma/memory.ts";
+import type { Closure, Endpoint, EndpointOptions, RdmaAddress, SendWork } from "../../rdma/provider.ts";
+import { EndpointStatistics } from "../../rdma/statistics.ts";
+import { checkReceive, checkSend, foreignRegion, queueFull } from "../../rdma/work_checks.ts";
+import type { CompletionQueue } from "../completion_queue.ts";
+import type { ConnectionEvent } from "../connection/connection_event.ts";
+import type { ConnectionId } from "../connection/connection_id.ts";
+import { MemoryRegion } from "../memory_region.ts";
+import type { QueuePair } from "../queue_pair.ts";
+import { workStatusText } from "../work_completions.ts";
 import type { QueueOwner } from "./delivery.ts";
-import { MemoryRegion } from "./memory_region.ts";
-import type { QueuePair } from "./queue_pair.ts";
-import type { EndpointResources } from "./setup.ts";
+import type { EndpointResources } from "./endpoint_resources.ts";
 import { EndpointWork, type WorkSlots } from "./work_slots.ts";
-import { workStatusText } from "./work_completions.ts";
 
 /** How long close() waits by default, and a connection that is over for its peer and its device; milliseconds. */
 const LINGER = 1_000;

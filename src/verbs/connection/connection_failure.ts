@@ -3,9 +3,10 @@
  *
  * @module
  */
-import { errnoName } from "../../ffi/mod.ts";
-import { VerbsError } from "../rdma/errors.ts";
-import { printable } from "../rdma/private_data.ts";
+import { errnoName } from "../../../ffi/mod.ts";
+import { formatAddress } from "../../rdma/address.ts";
+import { SystemError, VerbsError } from "../../rdma/errors.ts";
+import { printable } from "../../rdma/private_data.ts";
 import type { ConnectionEvent } from "./connection_event.ts";
 
 /** InfiniBand's and RoCE's reasons of a rejection (`enum ib_cm_rej_reason`, IBTA 12.6.7.2) that are told apart. */
@@ -65,4 +66,38 @@ function reason(status: number): string {
 
 function isErrno(status: number, name: string): boolean {
   return status < 0 && errnoName(status) === name;
+}
+
+/** The error of the connection manager's own calls, in the words of the contract. */
+export function connectFailure(call: string, error: unknown): unknown {
+  if (!(error instanceof VerbsError)) return error;
+  switch (error.code) {
+    case "ECONNREFUSED":
+      return new VerbsError(call, "refused", "nothing listens there; start the peer or check the address");
+    case "ETIMEDOUT":
+      return new VerbsError(call, "timeout", error.message);
+    case "ENODEV":
+    case "ENETUNREACH":
+    case "EHOSTUNREACH":
+    case "EADDRNOTAVAIL":
+    case "EAFNOSUPPORT":
+      return new VerbsError(call, "unreachable", `no RDMA device of this machine has a route there (${error.message})`);
+    case "ECONNRESET":
+    case "EINVAL":
+      return new VerbsError(call, "lost", `the peer went away (${error.message})`);
+    default:
+      return error;
+  }
+}
+
+/** An error of rdma-core's as one of the system's, where the contract wants that. */
+export function systemError(call: string, error: unknown): unknown {
+  if (!(error instanceof VerbsError)) return error;
+  const code = /^E[A-Z0-9]+$/.test(error.code) ? error.code : "EADDRNOTAVAIL";
+  return new SystemError(call, code, error.message);
+}
+
+/** A set-up's name in errors. */
+export function callOf(what: "connect" | "accept" | "listen", address: Parameters<typeof formatAddress>[0]): string {
+  return `${what} ${formatAddress(address)}`;
 }

@@ -3,16 +3,18 @@
  *
  * @module
  */
-import type { ConnectionRequest, Endpoint, EndpointOptions, Listener, RdmaAddress } from "../rdma/provider.ts";
-import { VerbsError } from "../rdma/errors.ts";
-import { checkPrivateData } from "../rdma/private_data.ts";
-import { MAX_PENDING_REQUESTS, RequestQueue } from "../rdma/request_queue.ts";
-import { SetupDeadline } from "../rdma/setup_deadline.ts";
-import { Counters } from "../rdma/statistics.ts";
-import type { ConnectionEvent } from "./connection_event.ts";
-import type { ConnectionId } from "./connection_id.ts";
-import { EventQueue } from "./event_dispatcher.ts";
-import { callOf, connectFailure, type EndpointResources, establish } from "./setup.ts";
+import { VerbsError } from "../../rdma/errors.ts";
+import { checkPrivateData } from "../../rdma/private_data.ts";
+import type { ConnectionRequest, Endpoint, EndpointOptions, Listener, RdmaAddress } from "../../rdma/provider.ts";
+import { MAX_PENDING_REQUESTS, RequestQueue } from "../../rdma/request_queue.ts";
+import { SetupDeadline } from "../../rdma/setup_deadline.ts";
+import { Counters } from "../../rdma/statistics.ts";
+import type { ConnectionEvent } from "../connection/connection_event.ts";
+import { callOf, connectFailure } from "../connection/connection_failure.ts";
+import type { ConnectionId } from "../connection/connection_id.ts";
+import { EventQueue } from "../connection/event_dispatcher.ts";
+import type { EndpointResources } from "./endpoint_resources.ts";
+import { establish } from "./setup.ts";
 
 /** The listener. */
 export class VerbsListener implements Listener {

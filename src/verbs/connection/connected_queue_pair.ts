@@ -3,12 +3,12 @@
  *
  * @module
  */
-import { layout, prepareErrno, viewAt } from "../../ffi/mod.ts";
+import { layout, prepareErrno, viewAt } from "../../../ffi/mod.ts";
 import type { ConnectionId } from "./connection_id.ts";
-import { checkCall } from "./failure.ts";
-import { connectionManager } from "./libraries.ts";
-import type { ProtectionDomain } from "./protection_domain.ts";
-import { initAttributes, QueuePair, type QueuePairOptions } from "./queue_pair.ts";
+import { checkCall } from "../failure.ts";
+import { connectionManager } from "../libraries.ts";
+import type { ProtectionDomain } from "../protection_domain.ts";
+import { initAttributes, QueuePair, type QueuePairOptions } from "../queue_pair.ts";
 
 /** A queue pair that belongs to an identifier, too, and goes before it. */
 export class ConnectedQueuePair extends QueuePair {

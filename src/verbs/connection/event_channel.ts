@@ -3,14 +3,13 @@
  *
  * @module
  */
-import { errno, errnoName, layout, prepareErrno, rdma_port_space, viewAt } from "../../ffi/mod.ts";
-import { makeNonBlocking } from "./completion_channel.ts";
+import { errno, errnoName, layout, prepareErrno, rdma_port_space, viewAt } from "../../../ffi/mod.ts";
+import { checkCall, verbsFailure } from "../failure.ts";
+import { connectionManager } from "../libraries.ts";
+import { abandon, makeNonBlocking, readable } from "../readiness.ts";
+import { Resource } from "../resource.ts";
 import { type ConnectionEvent, readConnectionEvent } from "./connection_event.ts";
 import { ConnectionId, type PortSpace } from "./connection_id.ts";
-import { checkCall, verbsFailure } from "./failure.ts";
-import { connectionManager } from "./libraries.ts";
-import { abandon, readable } from "./readiness.ts";
-import { Resource } from "./resource.ts";
 
 const EVENT = layout.rdma_cm_event;
 

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import type { ConnectionEvent } from "./connection_event.ts";
+import type { ConnectionEvent, ConnectionEventType } from "./connection_event.ts";
+import { setupFailure } from "./connection_failure.ts";
 import type { ConnectionId } from "./connection_id.ts";
 import { EventChannel } from "./event_channel.ts";
 
@@ -96,4 +97,16 @@ export class EventQueue {
     this.#dispatcher.handle(this.#id, handler);
     for (const event of this.#events.splice(0)) handler(event);
   }
+}
+
+/** The next event, which must be of `type`. Throws VerbsError for another, and the signal's reason. */
+export async function expectEvent(
+  call: string,
+  events: EventQueue,
+  type: ConnectionEventType,
+  signal: AbortSignal,
+): Promise<ConnectionEvent> {
+  const event = await events.next(signal);
+  if (event.type !== type || event.status !== 0) throw setupFailure(call, event);
+  return event;
 }

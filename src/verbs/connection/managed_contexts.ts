@@ -3,11 +3,11 @@
  *
  * @module
  */
-import { layout, prepareErrno, viewAt } from "../../ffi/mod.ts";
-import { Context } from "./context.ts";
-import { describeDevice } from "./device.ts";
-import { checkCall } from "./failure.ts";
-import { connectionManager } from "./libraries.ts";
+import { layout, prepareErrno, viewAt } from "../../../ffi/mod.ts";
+import { Context } from "../context.ts";
+import { describeDevice } from "../device.ts";
+import { checkCall } from "../failure.ts";
+import { connectionManager } from "../libraries.ts";
 
 const contexts = new Map<bigint, Context>();
 

@@ -3,19 +3,19 @@
  *
  * @module
  */
-import { type Bytes, layout, prepareErrno, rdma_option, Struct, viewAt } from "../../ffi/mod.ts";
-import { VerbsError } from "../rdma/errors.ts";
-import type { RdmaAddress } from "../rdma/provider.ts";
+import { type Bytes, layout, prepareErrno, rdma_option, Struct, viewAt } from "../../../ffi/mod.ts";
+import { VerbsError } from "../../rdma/errors.ts";
+import type { RdmaAddress } from "../../rdma/provider.ts";
 import { ConnectedQueuePair } from "./connected_queue_pair.ts";
 import type { ConnectionParameters } from "./connection_event.ts";
-import type { Context } from "./context.ts";
+import type { Context } from "../context.ts";
 import type { EventChannel } from "./event_channel.ts";
-import { checkCall } from "./failure.ts";
-import { connectionManager } from "./libraries.ts";
+import { checkCall } from "../failure.ts";
+import { connectionManager } from "../libraries.ts";
 import { managedContext } from "./managed_contexts.ts";
-import type { ProtectionDomain } from "./protection_domain.ts";
-import type { QueuePair, QueuePairOptions } from "./queue_pair.ts";
-import { Resource } from "./resource.ts";
+import type { ProtectionDomain } from "../protection_domain.ts";
+import type { QueuePair, QueuePairOptions } from "../queue_pair.ts";
+import { Resource } from "../resource.ts";
 import { readSocketAddress, type SocketAddress, socketAddressText } from "./socket_address.ts";
 
 const ID = layout.rdma_cm_id;

@@ -3,11 +3,11 @@
  *
  * @module
  */
-import { address_family, type Bytes, cString, layout, libc, Struct, viewAt } from "../../ffi/mod.ts";
-import { formatAddress } from "../rdma/address.ts";
-import { VerbsError } from "../rdma/errors.ts";
-import type { RdmaAddress } from "../rdma/provider.ts";
-import { GID_SIZE, gidText } from "./gid.ts";
+import { address_family, type Bytes, cString, layout, libc, Struct, viewAt } from "../../../ffi/mod.ts";
+import { formatAddress } from "../../rdma/address.ts";
+import { VerbsError } from "../../rdma/errors.ts";
+import type { RdmaAddress } from "../../rdma/provider.ts";
+import { GID_SIZE, gidText } from "../gid.ts";
 
 const { AF_INET, AF_INET6 } = address_family;
 const V4 = layout.sockaddr_in;

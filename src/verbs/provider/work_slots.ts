@@ -3,8 +3,8 @@
  *
  * @module
  */
-import type { Completion, Opcode } from "../rdma/completion.ts";
-import { Status } from "../rdma/completion.ts";
+import type { Completion, Opcode } from "../../rdma/completion.ts";
+import { Status } from "../../rdma/completion.ts";
 
 /** No status: the device has it. */
 const OUTSTANDING = 255;
