@@ -17,8 +17,8 @@ import { verbsProvider } from "../src/verbs/mod.ts";
 import type { ProviderChoice } from "./provider_flags.ts";
 
 /** The providers, the preferred one first. */
-export function providers({ crc, spin }: Pick<ProviderChoice, "crc" | "spin">): Provider[] {
-  return [verbsProvider({ spin }), iwarpProvider({ crc })];
+export function providers({ crc, iwarpProfile, spin }: Omit<ProviderChoice, "provider">): Provider[] {
+  return [verbsProvider({ spin }), iwarpProvider({ crc, profile: iwarpProfile })];
 }
 
 /**

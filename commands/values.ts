@@ -65,3 +65,8 @@ export type ProviderName = typeof PROVIDERS[number];
 export const CRC_MODES = ["auto", "on", "off"] as const;
 /** One of {@linkcode CRC_MODES}. */
 export type CrcMode = typeof CRC_MODES[number];
+
+/** Whom iWARP's frames suit. */
+export const IWARP_PROFILES = ["software", "hardware"] as const;
+/** One of {@linkcode IWARP_PROFILES}. */
+export type IwarpProfile = typeof IWARP_PROFILES[number];

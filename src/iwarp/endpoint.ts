@@ -12,8 +12,8 @@ import type { EndpointStatistics } from "../rdma/statistics.ts";
 import type { IwarpConnection } from "./connection.ts";
 import { fpduSize, MAX_ULPDU_SIZE } from "./wire.ts";
 
-/** Bytes one write of the socket may carry: long enough that the peer drains the socket while the next is made. */
-const SEND_BUFFER_SIZE = 512 * 1024;
+/** Bytes one write carries at most unless told: so many that the peer drains the socket while the next is made. */
+const WRITE_SIZE = 512 * 1024;
 /** Bytes held of the incoming stream: some of the longest FPDUs, so that a half-received one is seldom moved. */
 const RECEIVE_BUFFER_SIZE = 256 * 1024;
 /** Bytes one read of the socket asks for: what stays in the processor's cache until it is placed. */
@@ -39,7 +39,7 @@ export class IwarpEndpoint implements Endpoint {
   readonly #connection: IwarpConnection;
   readonly #socket: Deno.TcpConn;
   readonly #in = new Uint8Array(RECEIVE_BUFFER_SIZE);
-  readonly #out = new Uint8Array(SEND_BUFFER_SIZE);
+  readonly #out: Uint8Array<ArrayBuffer>;
   #buffered = 0; // bytes in #in when the loop starts
   #writing: Promise<void> | undefined;
   #kicked = false;
@@ -51,8 +51,18 @@ export class IwarpEndpoint implements Endpoint {
   #finished = false;
   #finish: (closure: Closure) => void;
 
-  /** Wraps a socket whose set-up is over. `early` are bytes that came behind the peer's reply. */
-  constructor(connection: IwarpConnection, socket: Deno.TcpConn, privateData: Uint8Array, early: Uint8Array) {
+  /**
+   * Wraps a socket whose set-up is over. `early` are bytes that came behind the peer's reply; `writeSize` is how many
+   * bytes one write carries at most, the longest FPDU or more.
+   */
+  constructor(
+    connection: IwarpConnection,
+    socket: Deno.TcpConn,
+    privateData: Uint8Array,
+    early: Uint8Array,
+    writeSize: number = WRITE_SIZE,
+  ) {
+    this.#out = new Uint8Array(writeSize);
     this.#connection = connection;
     this.#socket = socket;
     this.privateData = privateData;

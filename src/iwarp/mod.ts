@@ -4,4 +4,5 @@
  *
  * @module
  */
+export type { IwarpProfile } from "./profile.ts";
 export { type IwarpOptions, iwarpProvider } from "./provider.ts";

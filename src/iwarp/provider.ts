@@ -20,9 +20,10 @@ import { closeQuietly, IwarpEndpoint } from "./endpoint.ts";
 import { IwarpListener } from "./listener.ts";
 import { encodeMpaFrame, MPA_MAX_USER_DATA } from "./mpa.ts";
 import { agreeAsInitiator, type Agreement, type MpaWishes, requestFrame } from "./negotiation.ts";
+import { type IwarpProfile, ulpduSizeFor } from "./profile.ts";
 import { type IwarpRegion, MAX_REGION_SIZE, StagTable } from "./region.ts";
 import { type EndpointMaker, readFrame, SocketDeadline, writeAll } from "./setup.ts";
-import { MAX_ULPDU_SIZE, TAGGED_HEADER_SIZE } from "./wire.ts";
+import { fpduSize, MAX_ULPDU_SIZE } from "./wire.ts";
 
 /** How the provider behaves; the same for every connection of its domains. */
 export interface IwarpOptions {
@@ -33,23 +34,24 @@ export interface IwarpOptions {
   crc?: "on" | "off" | "auto";
   /** MPA revision that connecting asks for. Default 2, which agrees on IRD and ORD (RFC 6581). */
   revision?: 1 | 2;
+  /** Whom the frames suit. Default `software`. */
+  profile?: IwarpProfile;
   /**
-   * The longest ULPDU to send, in bytes, 128 … 65,535. Software peers take any; hardware wants an FPDU in one TCP
-   * segment, 1,440 or so on Ethernet. Default 65,518: 65,504 bytes of payload.
+   * The longest ULPDU to send, in bytes, 128 … 65,535. Default 65,518, which is 65,504 bytes of payload; for hardware,
+   * what fits a TCP segment on Ethernet: 1,442 over IPv4, 1,422 over IPv6. Give more where frames are jumbo.
    */
   ulpduSize?: number;
 }
 
-/** {@linkcode IwarpOptions} with every choice made. */
-export type IwarpSettings = Required<IwarpOptions>;
-
-const DEFAULT_ULPDU_SIZE = 65_504 + TAGGED_HEADER_SIZE;
+/** {@linkcode IwarpOptions} with every choice made that does not depend on the peer. */
+export type IwarpSettings = Required<Omit<IwarpOptions, "ulpduSize">> & Pick<IwarpOptions, "ulpduSize">;
 
 /** Makes the provider. Throws ConfigError for an option out of range. */
 export function iwarpProvider(options: IwarpOptions = {}): Provider {
-  const settings: IwarpSettings = { crc: "auto", revision: 2, ulpduSize: DEFAULT_ULPDU_SIZE, ...options };
-  if (!Number.isInteger(settings.ulpduSize) || settings.ulpduSize < 128 || settings.ulpduSize > MAX_ULPDU_SIZE) {
-    throw new ConfigError(`ulpduSize: ${settings.ulpduSize} is not a whole number from 128 to ${MAX_ULPDU_SIZE}`);
+  const settings: IwarpSettings = { crc: "auto", revision: 2, profile: "software", ...options };
+  const { ulpduSize = MAX_ULPDU_SIZE } = settings;
+  if (!Number.isInteger(ulpduSize) || ulpduSize < 128 || ulpduSize > MAX_ULPDU_SIZE) {
+    throw new ConfigError(`ulpduSize: ${ulpduSize} is not a whole number from 128 to ${MAX_ULPDU_SIZE}`);
   }
   return {
     name: "iwarp",
@@ -160,18 +162,20 @@ export class IwarpDomain implements ProtectionDomain, EndpointMaker {
     options: EndpointOptions,
   ): IwarpEndpoint {
     const { hostname, port } = socket.remoteAddr;
+    const { profile, ulpduSize = ulpduSizeFor(profile, hostname) } = this.#settings;
     const connection = new IwarpConnection(
       {
         responder,
         sendDepth: checkDepth("sendDepth", options.sendDepth ?? 256),
         receiveDepth: checkDepth("receiveDepth", options.receiveDepth ?? 256),
-        ulpduSize: this.#settings.ulpduSize,
+        ulpduSize,
         peer: formatAddress({ hostname, port }),
       },
       agreement,
       this.#table,
     );
-    const endpoint = new IwarpEndpoint(connection, socket, agreement.privateData, early);
+    const writeSize = profile === "hardware" ? fpduSize(ulpduSize) : undefined;
+    const endpoint = new IwarpEndpoint(connection, socket, agreement.privateData, early, writeSize);
     options.prepare?.(endpoint);
     return endpoint;
   }

@@ -29,6 +29,7 @@ Deno.test("verbena ping takes rping's letters, and its defaults but for the coun
     timeout: 5_000,
     provider: "auto",
     crc: "auto",
+    iwarpProfile: "software",
     spin: 50,
     quiet: false,
     json: false,

@@ -78,6 +78,7 @@ Deno.test("verbena serve listens on loopback and reads through nothing where no 
     readKeyFile: undefined,
     provider: "auto",
     crc: "auto",
+    iwarpProfile: "software",
     spin: 50,
     readAhead: 1048576,
     maxSessions: 1000,

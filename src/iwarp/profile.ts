@@ -1,0 +1,24 @@
+/**
+ * Whom the frames suit that this side sends.
+ *
+ * @module
+ */
+import { FPDU_CRC_SIZE, FPDU_LENGTH_SIZE, TAGGED_HEADER_SIZE } from "./wire.ts";
+
+/**
+ * `software`: FPDUs of any length, many in one write, which costs least, and which Linux's siw takes. `hardware`: each
+ * write a TCP segment of its own with whole FPDUs in it, as RNICs want them (RFC 5044 §5.1).
+ */
+export type IwarpProfile = "software" | "hardware";
+
+/** 65,504 bytes of payload: a multiple of eight and of common pages, little short of what the length field allows. */
+const SOFTWARE_ULPDU_SIZE = 65_504 + TAGGED_HEADER_SIZE;
+/** An Ethernet frame's 1,500 bytes less the headers of IP and of TCP with timestamps. */
+const SEGMENT_SIZE = { ipv4: 1_448, ipv6: 1_428 };
+
+/** The longest ULPDU that suits the peer at `host`, in bytes. */
+export function ulpduSizeFor(profile: IwarpProfile, host: string): number {
+  if (profile === "software") return SOFTWARE_ULPDU_SIZE;
+  const ipv6 = host.includes(":") && !host.startsWith("::ffff:");
+  return SEGMENT_SIZE[ipv6 ? "ipv6" : "ipv4"] - FPDU_LENGTH_SIZE - FPDU_CRC_SIZE;
+}
