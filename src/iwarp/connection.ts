@@ -80,6 +80,16 @@ export class IwarpConnection {
     return this.#sender.idle;
   }
 
+  /** Whether the peer owes an answer. */
+  get owed(): boolean {
+    return this.#sender.owed;
+  }
+
+  /** Asks the peer for a sign of life: see {@linkcode Sender.probe}. */
+  probe(): void {
+    this.#sender.probe();
+  }
+
   /** Completions waiting to be polled. */
   get completionCount(): number {
     return this.#completions.length;

@@ -21,6 +21,14 @@ const READ_SIZE = 64 * 1024;
 /** How long a connection that is over waits for its peer, and close() by default, in milliseconds. */
 const LINGER = 1_000;
 
+/** How an endpoint uses its socket. */
+export interface IwarpEndpointOptions {
+  /** Bytes one write carries at most: the longest FPDU, or more. */
+  readonly writeSize?: number;
+  /** See {@linkcode IwarpOptions.keepalive}. */
+  readonly keepalive: number;
+}
+
 /** The endpoint. */
 export class IwarpEndpoint implements Endpoint {
   /** `iwarp`. */
@@ -48,21 +56,28 @@ export class IwarpEndpoint implements Endpoint {
   #closing: Promise<void> | undefined;
   #broken: VerbsError | undefined; // why nothing can be written any more
   #hangUpTimer: ReturnType<typeof setTimeout> | undefined;
+  readonly #keepalive: number;
+  #keepaliveTimer: ReturnType<typeof setInterval> | undefined;
+  #bytesIn = 0;
+  #bytesOut = 0;
+  #seenIn = 0; // when it was last looked whether the peer lives
+  #seenOut = 0;
+  #asked = false; // for a sign of life
   #finished = false;
   #finish: (closure: Closure) => void;
 
   /**
-   * Wraps a socket whose set-up is over. `early` are bytes that came behind the peer's reply; `writeSize` is how many
-   * bytes one write carries at most, the longest FPDU or more.
+   * Wraps a socket whose set-up is over. `early` are bytes that came behind the peer's reply.
    */
   constructor(
     connection: IwarpConnection,
     socket: Deno.TcpConn,
     privateData: Uint8Array,
     early: Uint8Array,
-    writeSize: number = WRITE_SIZE,
+    options: IwarpEndpointOptions,
   ) {
-    this.#out = new Uint8Array(writeSize);
+    this.#out = new Uint8Array(options.writeSize ?? WRITE_SIZE);
+    this.#keepalive = options.keepalive;
     this.#connection = connection;
     this.#socket = socket;
     this.privateData = privateData;
@@ -78,6 +93,7 @@ export class IwarpEndpoint implements Endpoint {
   /** Starts both loops; called once, after `prepare`. */
   start(): void {
     this.#kick();
+    if (this.#keepalive > 0) this.#keepaliveTimer = setInterval(() => this.#lookForLife(), this.#keepalive);
     this.#readLoop().then(() => this.#shutDown());
   }
 
@@ -162,6 +178,7 @@ export class IwarpEndpoint implements Endpoint {
         const count = await this.#socket.read(buffer.subarray(to, to + READ_SIZE));
         if (count === null) return await this.#peerClosed(to - from);
         to += count;
+        this.#bytesIn += count;
       }
     } catch (error) {
       connection.lose(this.#broken ?? this.#lost(error));
@@ -214,7 +231,11 @@ export class IwarpEndpoint implements Endpoint {
       do {
         const size = this.#broken === undefined ? connection.transmit(this.#out) : 0;
         this.#notify();
-        for (let at = 0; at < size;) at += await this.#socket.write(this.#out.subarray(at, size));
+        for (let at = 0; at < size;) {
+          const count = await this.#socket.write(this.#out.subarray(at, size));
+          at += count;
+          this.#bytesOut += count;
+        }
       } while (connection.pending && this.#broken === undefined);
       if (connection.idle) this.#drained?.();
       if (connection.closure !== undefined) this.#hangUp(); // a fault met while sending: the read loop may wait for ever
@@ -237,6 +258,26 @@ export class IwarpEndpoint implements Endpoint {
   #hangUp(): void {
     if (this.#finished || this.#closing !== undefined) return;
     this.#hangUpTimer ??= setTimeout(() => closeQuietly(this.#socket), LINGER);
+  }
+
+  // A peer from which nothing comes, and which takes nothing, is asked for a sign of life; if by the next look it gave
+  // none, though it owes an answer or has bytes waiting for it, it is gone.
+  #lookForLife(): void {
+    const received = this.#bytesIn !== this.#seenIn;
+    const taken = this.#bytesOut !== this.#seenOut;
+    this.#seenIn = this.#bytesIn;
+    this.#seenOut = this.#bytesOut;
+    if (received || (taken && !this.#asked)) this.#asked = false;
+    else if (this.#connection.closure !== undefined) return;
+    else if (!this.#asked) {
+      this.#asked = true;
+      this.#connection.probe();
+      if (this.#connection.pending) this.#kick();
+    } else if (this.#connection.owed || this.#busy) {
+      const reason = `the peer gave no sign of life for ${this.#keepalive} ms after it was asked for one`;
+      this.#connection.lose(new VerbsError(this.#call, "lost", reason));
+      closeQuietly(this.#socket);
+    }
   }
 
   get #call(): string {
@@ -263,6 +304,7 @@ export class IwarpEndpoint implements Endpoint {
     closeQuietly(this.#socket);
     this.#notify();
     this.#finished = true;
+    clearInterval(this.#keepaliveTimer);
     clearTimeout(this.#hangUpTimer);
     this.#finish(this.#connection.closure ?? { graceful: true });
   }

@@ -41,17 +41,28 @@ export interface IwarpOptions {
    * what fits a TCP segment on Ethernet: 1,442 over IPv4, 1,422 over IPv6. Give more where frames are jumbo.
    */
   ulpduSize?: number;
+  /**
+   * How long nothing may come from a peer, in milliseconds, before it is asked for a sign of life; as long again without
+   * one, and the connection is lost. 0: never. Default 30,000.
+   */
+  keepalive?: number;
 }
 
 /** {@linkcode IwarpOptions} with every choice made that does not depend on the peer. */
 export type IwarpSettings = Required<Omit<IwarpOptions, "ulpduSize">> & Pick<IwarpOptions, "ulpduSize">;
 
+const MAX_KEEPALIVE = 86_400_000;
+
 /** Makes the provider. Throws ConfigError for an option out of range. */
 export function iwarpProvider(options: IwarpOptions = {}): Provider {
-  const settings: IwarpSettings = { crc: "auto", revision: 2, profile: "software", ...options };
+  const settings: IwarpSettings = { crc: "auto", revision: 2, profile: "software", keepalive: 30_000, ...options };
   const { ulpduSize = MAX_ULPDU_SIZE } = settings;
   if (!Number.isInteger(ulpduSize) || ulpduSize < 128 || ulpduSize > MAX_ULPDU_SIZE) {
     throw new ConfigError(`ulpduSize: ${ulpduSize} is not a whole number from 128 to ${MAX_ULPDU_SIZE}`);
+  }
+  const { keepalive } = settings;
+  if (!(keepalive >= 0 && keepalive <= MAX_KEEPALIVE)) {
+    throw new ConfigError(`keepalive: ${keepalive} is not from 0 to ${MAX_KEEPALIVE} milliseconds`);
   }
   return {
     name: "iwarp",
@@ -162,7 +173,7 @@ export class IwarpDomain implements ProtectionDomain, EndpointMaker {
     options: EndpointOptions,
   ): IwarpEndpoint {
     const { hostname, port } = socket.remoteAddr;
-    const { profile, ulpduSize = ulpduSizeFor(profile, hostname) } = this.#settings;
+    const { keepalive, profile, ulpduSize = ulpduSizeFor(profile, hostname) } = this.#settings;
     const connection = new IwarpConnection(
       {
         responder,
@@ -174,8 +185,10 @@ export class IwarpDomain implements ProtectionDomain, EndpointMaker {
       agreement,
       this.#table,
     );
-    const writeSize = profile === "hardware" ? fpduSize(ulpduSize) : undefined;
-    const endpoint = new IwarpEndpoint(connection, socket, agreement.privateData, early, writeSize);
+    const endpoint = new IwarpEndpoint(connection, socket, agreement.privateData, early, {
+      keepalive,
+      ...(profile === "hardware" ? { writeSize: fpduSize(ulpduSize) } : {}),
+    });
     options.prepare?.(endpoint);
     return endpoint;
   }

@@ -44,7 +44,7 @@ export class Sender {
   readonly responses: Ring<ResponseSlot>;
   /** Positions in `queue` of Reads under way, oldest first. */
   readonly reads: Ring<{ position: number }>;
-  /** A ready-to-receive Read is under way. */
+  /** A Read of nothing is under way: to show readiness to receive, or to ask for a sign of life. */
   rtrReadPending = false;
 
   readonly #completions: CompletionQueue;
@@ -93,6 +93,20 @@ export class Sender {
   /** Whether all that was posted has been sent and answered. */
   get idle(): boolean {
     return this.queue.length === 0 && this.responses.length === 0;
+  }
+
+  /** Whether the peer owes an answer. */
+  get owed(): boolean {
+    return this.rtrReadPending || this.reads.length > 0;
+  }
+
+  /**
+   * Asks for a sign of life, if nothing else is to be sent and no answer is owed: by an RDMA Read of nothing, or where
+   * Reads are not allowed by a Write of nothing, which TCP at least must acknowledge.
+   */
+  probe(): void {
+    if (this.#ended || this.#held || this.pending || this.owed) return;
+    this.#ready = this.#ord > 0 ? "read" : "write";
   }
 
   /** The peer's first FPDU arrived: a responder may send (RFC 5044 §7.1.2). */

@@ -4,7 +4,7 @@
  * @module
  */
 import { closeQuietly } from "../../src/iwarp/endpoint.ts";
-import { iwarpProvider } from "../../src/iwarp/mod.ts";
+import { type IwarpOptions, iwarpProvider } from "../../src/iwarp/mod.ts";
 import { encodeMpaFrame, type MpaKind } from "../../src/iwarp/mpa.ts";
 import { writeAll } from "../../src/iwarp/setup.ts";
 import type {
@@ -20,8 +20,8 @@ import { nextRequest } from "../rdma/players.ts";
 export const LOOPBACK = { hostname: "127.0.0.1", port: 0 };
 
 /** A domain of the iwarp provider. */
-export function openDomain(): Promise<ProtectionDomain> {
-  return iwarpProvider({ crc: "on" }).open(LOOPBACK);
+export function openDomain(options: IwarpOptions = {}): Promise<ProtectionDomain> {
+  return iwarpProvider({ crc: "on", ...options }).open(LOOPBACK);
 }
 
 /** A set-up frame of revision 2 with CRC and depths of 16, with no ready-to-receive frame. */
@@ -42,8 +42,8 @@ export class BareInitiator implements AsyncDisposable {
     readonly socket: Deno.TcpConn,
   ) {}
 
-  static async connect(): Promise<BareInitiator> {
-    const domain = await openDomain();
+  static async connect(options?: IwarpOptions): Promise<BareInitiator> {
+    const domain = await openDomain(options);
     const listener = await domain.listen(LOOPBACK);
     const socket = await Deno.connect({ hostname: "127.0.0.1", port: listener.address.port });
     return new BareInitiator(domain, listener, socket);
