@@ -6,6 +6,7 @@
 import { PERFTEST_PORT, TESTS } from "../src/perftest/plan.ts";
 import type { Command } from "./command.ts";
 import { perfOptions } from "./perf_options.ts";
+import { IWARP_FLAGS } from "./provider_flags.ts";
 
 /** `verbena perf`. */
 export const perfCommand: Command = {
@@ -16,10 +17,12 @@ export const perfCommand: Command = {
   positionals: { minimum: 1, maximum: 2 },
   flags: {
     "port": { type: "string", short: "p", value: "PORT", help: `the port (${PERFTEST_PORT})` },
-    "listen": { type: "string", value: "HOST", help: "where a server listens (every address; with -R, of IPv4)" },
+    "listen": { type: "string", value: "HOST", help: "where a server listens (every address; verbs with -R, of IPv4)" },
     "size": { type: "string", short: "s", value: "BYTES", help: "of a message (2, of bandwidth 65536)" },
     "iters": { type: "string", short: "n", value: "COUNT", help: "messages (1000, of write-bw 5000)" },
     "rdma-cm": { type: "boolean", short: "R", help: "connect through rdma_cm, as iWARP devices must" },
+    "provider": { type: "string", value: "NAME", help: "what moves the bytes: verbs, or with -R iwarp (verbs)" },
+    ...IWARP_FLAGS,
     "device": {
       type: "string",
       short: "d",

@@ -7,10 +7,11 @@ import { PERFTEST_PORT, type Plan, planOf, TESTS } from "../src/perftest/plan.ts
 import { ConfigError } from "../src/rdma/errors.ts";
 import type { RdmaAddress } from "../src/rdma/provider.ts";
 import type { Arguments } from "./command.ts";
+import { type IwarpChoice, iwarpChoice } from "./provider_flags.ts";
 import { parseChoice, parseHost, parseNumber } from "./values.ts";
 
 /** What `verbena perf` was asked to do. Sizes are bytes, times milliseconds. */
-export interface PerfOptions {
+export interface PerfOptions extends IwarpChoice {
   /** The test. */
   readonly plan: Plan;
   /** Whether there is no server to measure against: this is one. */
@@ -27,6 +28,8 @@ export interface PerfOptions {
   readonly inlineSize: number;
   /** Whether rdma_cm connects. */
   readonly managed: boolean;
+  /** What moves the bytes; iwarp only where rdma_cm connects the peer. */
+  readonly provider: PerfProvider;
   /** The device's name; undefined for the first. */
   readonly device: string | undefined;
   /** The device's port, from 1. */
@@ -40,6 +43,10 @@ export interface PerfOptions {
   /** Print JSON. */
   readonly json: boolean;
 }
+
+const PERF_PROVIDERS = ["verbs", "iwarp"] as const;
+/** What may move the bytes. */
+export type PerfProvider = typeof PERF_PROVIDERS[number];
 
 /** Flags that say how queue pairs are connected without rdma_cm, which decides by itself. */
 const OWN_WAY = ["device", "ib-port", "gid-index", "mtu"];
@@ -58,6 +65,12 @@ export function perfOptions(given: Arguments): PerfOptions {
   const managed = given.has("rdma-cm");
   const foreign = OWN_WAY.find((flag) => managed && given.has(flag));
   if (foreign !== undefined) throw new ConfigError(`--${foreign} does not go with --rdma-cm, which chooses by HOST`);
+  const provider = parseChoice("provider", given.value("provider") ?? "verbs", PERF_PROVIDERS);
+  if (provider === "iwarp" && !managed) {
+    throw new ConfigError(
+      "--provider iwarp goes with --rdma-cm (-R) only: keys over TCP are for queue pairs that are connected by hand",
+    );
+  }
   const number = (flag: string, fallback: number, minimum: number, maximum: number): number =>
     parseNumber(flag, given.value(flag) ?? `${fallback}`, minimum, maximum);
   if (host !== undefined && given.has("listen")) throw new ConfigError("--listen is a server's, which names no HOST");
@@ -68,7 +81,7 @@ export function perfOptions(given: Arguments): PerfOptions {
     plan,
     server: host === undefined,
     address: {
-      hostname: parseHost(host ?? given.value("listen") ?? anywhere(managed)),
+      hostname: parseHost(host ?? given.value("listen") ?? anywhere(managed && provider === "verbs")),
       port: number("port", PERFTEST_PORT, 1, 65_535),
     },
     size: number("size", plan.defaultSize, 1, MAX_SIZE),
@@ -76,6 +89,8 @@ export function perfOptions(given: Arguments): PerfOptions {
     depth: latency ? 1 : number("depth", 128, 1, 15_000),
     inlineSize: number("inline", latency && plan.verb !== "read" ? INLINE : 0, 0, 4_096),
     managed,
+    provider,
+    ...iwarpChoice(given),
     device: given.value("device"),
     port: number("ib-port", 1, 1, 255),
     gidIndex: gidIndex === undefined ? undefined : parseNumber("gid-index", gidIndex, 0, 65_535),
@@ -86,6 +101,6 @@ export function perfOptions(given: Arguments): PerfOptions {
 }
 
 // iWARP devices that listen on IPv6's wildcard do not hear IPv4.
-function anywhere(managed: boolean): string {
-  return managed ? "0.0.0.0" : "::";
+function anywhere(byDevice: boolean): string {
+  return byDevice ? "0.0.0.0" : "::";
 }

@@ -3,14 +3,18 @@
  *
  * @module
  */
+import { iwarpProvider } from "../src/iwarp/mod.ts";
 import {
   perftestByKeys,
   perftestManaged,
   type PerftestOptions,
+  perftestOver,
   type PerftestResult,
   type PortOptions,
   servePerftestByKeys,
   servePerftestManaged,
+  servePerftestOver,
+  type ServerNews,
 } from "../src/perftest/mod.ts";
 import { formatAddress } from "../src/rdma/address.ts";
 import { reasonOf, SystemError } from "../src/rdma/errors.ts";
@@ -42,13 +46,24 @@ async function measureManaged(
   options: PerfOptions,
   context: Context,
 ): Promise<PerftestResult | undefined> {
-  if (!options.server) return await perftestManaged(options.address, test);
+  const { address, server, provider } = options;
+  if (provider === "iwarp") {
+    using domain = await iwarpProvider({ crc: options.crc, profile: options.iwarpProfile }).open(address);
+    if (!server) return await perftestOver(domain, address, test);
+    return await unlessStopped(options, context, (news) => servePerftestOver(domain, address, test, news));
+  }
+  if (!server) return await perftestManaged(address, test);
+  return await unlessStopped(options, context, (news) => servePerftestManaged(address, test, news));
+}
+
+async function unlessStopped(
+  options: PerfOptions,
+  context: Context,
+  serve: (news: ServerNews) => Promise<PerftestResult>,
+): Promise<PerftestResult | undefined> {
   let client = false;
   try {
-    return await servePerftestManaged(options.address, test, {
-      onListening: () => announce(options, context),
-      onClient: () => client = true,
-    });
+    return await serve({ onListening: () => announce(options, context), onClient: () => client = true });
   } catch (error) {
     if (context.stop.aborted && !client) return undefined;
     throw error;

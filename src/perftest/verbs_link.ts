@@ -14,32 +14,15 @@ import type {
 } from "../verbs/mod.ts";
 import { isIwarp } from "../verbs/mod.ts";
 import { type Keys, NO_KEYS } from "./keys.ts";
+import { layoutOf, MAX_READS, RECEIVE_DEPTH } from "./layout.ts";
+import type { TestSizes } from "./options.ts";
 import type { Plan } from "./plan.ts";
 import type { Agreed } from "./session.ts";
-
-/** The sizes of a test. */
-export interface TestSizes {
-  /** Bytes of a message. */
-  readonly size: number;
-  /** Messages. */
-  readonly iterations: number;
-  /** Requests under way at once, where bandwidth is measured. */
-  readonly depth: number;
-  /** Messages of up to so many bytes are sent inline, where the operation allows it. */
-  readonly inlineSize: number;
-}
-
-/** Receives posted at once, at most. */
-export const RECEIVE_DEPTH = 512;
-/** RDMA Reads under way, at most: what rdma_cm's parameters have room for. */
-const MAX_READS = 254;
-/** Bytes at the end of the memory where a peer counts the receives it has posted. */
-const CREDIT_SIZE = 64;
 
 /** How the queue pair is made: by verbs, or by rdma_cm. */
 export type QueuePairMaker = (domain: ProtectionDomain, options: QueuePairOptions) => QueuePair;
 
-/** The resources. Messages leave from the first half of the memory; the peer reads and writes the second. */
+/** The resources. */
 export class VerbsLink implements Disposable {
   /** Where sends complete. */
   readonly sendQueue: CompletionQueue;
@@ -69,13 +52,13 @@ export class VerbsLink implements Disposable {
   ) {
     using resources = new DisposableStack();
     const iwarp = isIwarp(context.device);
-    const block = roundUp(Math.max(sizes.size, agreed.cycleSize), agreed.cacheLineSize);
+    const { peersHalf, credits, length } = layoutOf(sizes, agreed);
     const domain = resources.use(context.allocateProtectionDomain());
     this.needsCredits = iwarp && plan.verb === "send" && plan.kind === "bandwidth";
     this.inline = plan.verb !== "read" && sizes.size > 0 && sizes.size <= sizes.inlineSize;
-    this.peersHalf = block;
-    this.credits = 2 * block;
-    this.region = domain.register(2 * block + CREDIT_SIZE, accessOf(plan, iwarp));
+    this.peersHalf = peersHalf;
+    this.credits = credits;
+    this.region = domain.register(length, accessOf(plan, iwarp));
     this.sendQueue = resources.use(context.createCompletionQueue({ entries: sizes.depth + 1 }));
     this.receiveQueue = resources.use(context.createCompletionQueue({ entries: RECEIVE_DEPTH }));
     this.queuePair = makeQueuePair(domain, {
@@ -117,8 +100,4 @@ function accessOf({ verb, kind }: Plan, iwarp: boolean): number {
   const { LOCAL_WRITE, REMOTE_WRITE, REMOTE_READ } = Access;
   if (verb === "read") return LOCAL_WRITE | REMOTE_READ | (iwarp ? REMOTE_WRITE : 0);
   return verb === "write" || (iwarp && kind === "bandwidth") ? LOCAL_WRITE | REMOTE_WRITE : LOCAL_WRITE;
-}
-
-function roundUp(value: number, step: number): number {
-  return step === 0 ? value : Math.ceil(value / step) * step;
 }

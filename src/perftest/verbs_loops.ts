@@ -9,8 +9,10 @@ import { VerbsError } from "../rdma/errors.ts";
 import { type CompletionQueue, ReceiveBatch, SendBatch, WorkCompletions, workStatusText } from "../verbs/mod.ts";
 import type { Role } from "./channel.ts";
 import type { Keys } from "./keys.ts";
+import { RECEIVE_DEPTH } from "./layout.ts";
 import { Loop } from "./loop.ts";
-import { RECEIVE_DEPTH, type VerbsLink } from "./verbs_link.ts";
+import type { Loops } from "./measure.ts";
+import type { VerbsLink } from "./verbs_link.ts";
 
 const { IBV_SEND_SIGNALED, IBV_SEND_INLINE } = ibv_send_flags;
 
@@ -339,4 +341,15 @@ export class ReceiveLoop extends VerbsLoop {
     queuePair.postSend(credit);
     this.#telling++;
   }
+}
+
+/** The loops of a link, for the course of a test. */
+export function verbsLoops(link: VerbsLink, role: Role, peer: Keys): Loops {
+  return {
+    sendPingPong: () => new SendPingPong(link, role, peer),
+    writePingPong: () => new WritePingPong(link, role, peer),
+    read: () => new ReadLoop(link, peer),
+    stream: () => new StreamLoop(link, peer),
+    receive: () => new ReceiveLoop(link, peer),
+  };
 }

@@ -4,29 +4,20 @@
  * @module
  */
 import { ibv_mtu } from "../../ffi/mod.ts";
-import { formatAddress } from "../rdma/address.ts";
 import type { RdmaAddress } from "../rdma/provider.ts";
 import { EventDispatcher } from "../verbs/connection/event_dispatcher.ts";
 import { type Channel, type Role, TcpChannel } from "./channel.ts";
 import type { Keys } from "./keys.ts";
 import { ManagedChannel, MessageLink } from "./managed_channel.ts";
 import { connectManaged, type ManagedConnection, ManagedListener, type Purpose } from "./managed_connection.ts";
-import { planOf, type TestName } from "./plan.ts";
+import { measure } from "./measure.ts";
+import type { PerftestOptions, ServerNews } from "./options.ts";
+import { planOf } from "./plan.ts";
 import type { PerftestResult } from "./result.ts";
 import { Session } from "./session.ts";
-import { readsOf, type TestSizes, VerbsLink } from "./verbs_link.ts";
-import { measureOverVerbs } from "./verbs_measure.ts";
+import { readsOf, VerbsLink } from "./verbs_link.ts";
+import { verbsLoops } from "./verbs_loops.ts";
 import { connectByKeys, keysOf, openPort, type PortOptions } from "./verbs_tcp.ts";
-
-/** What is to be measured, whatever with. */
-export interface PerftestOptions extends TestSizes {
-  /** The test. */
-  readonly test: TestName;
-  /** How long the peer may take for anything but the whole test, in milliseconds. */
-  readonly timeout: number;
-  /** Ends it, with its reason. */
-  readonly signal?: AbortSignal;
-}
 
 /**
  * Measures against a server at `address`, with keys exchanged over TCP. Throws VerbsError, WireError, CapabilityError,
@@ -65,7 +56,7 @@ async function measureByKeys(
   const own = keysOf(link, port);
   const peer = await session.introduce(own);
   connectByKeys(link, port, own, peer, agreed.mtu);
-  return await measure(session, link, peer, options);
+  return await measureOverVerbs(session, link, peer, options);
 }
 
 /** Measures against a server at `address`, with connections of rdma_cm's. Throws VerbsError, WireError, CapabilityError. */
@@ -80,16 +71,9 @@ export async function perftestManaged(address: RdmaAddress, options: PerftestOpt
   );
 }
 
-/** What a server tells before it measures. */
-export interface ServerNews {
-  /** It listens. */
-  onListening?(): void;
-  /** A client has come. */
-  onClient?(): void;
-}
-
 /**
- * Waits at `address` for a client, and measures with it, with connections of rdma_cm's. Throws as {@linkcode perftestManaged} does, and SystemError where it cannot listen.
+ * Waits at `address` for a client, and measures with it, with connections of rdma_cm's. Throws as
+ * {@linkcode perftestManaged} does, and SystemError where it cannot listen.
  */
 export async function servePerftestManaged(
   address: RdmaAddress,
@@ -129,7 +113,7 @@ async function measureManaged(
   await session.meet();
   const peer = await session.introduce(data.use.keys);
   const signals = [channel.lost, ...(options.signal === undefined ? [] : [options.signal])];
-  return await measure(session, data.use, peer, { ...options, signal: AbortSignal.any(signals) });
+  return await measureOverVerbs(session, data.use, peer, { ...options, signal: AbortSignal.any(signals) });
 }
 
 // rdma_cm chooses it; this is but told. A driver's number may be none of perftest's.
@@ -138,15 +122,12 @@ function mtuOf(control: ManagedConnection<MessageLink>): number {
   return Math.min(Math.max(activeMtu, ibv_mtu.IBV_MTU_256), ibv_mtu.IBV_MTU_4096);
 }
 
-async function measure(
+async function measureOverVerbs(
   session: Session,
   link: VerbsLink,
   peer: Keys,
   options: PerftestOptions,
 ): Promise<PerftestResult> {
-  const { test, size, iterations } = options;
-  const { channel, role } = session;
-  const name = formatAddress(channel.remote);
-  const measured = await measureOverVerbs(session, link, peer, { ...options, call: `${test} with ${name}` });
-  return { test, role, peer: name, transport: `verbs:${link.context.deviceName}`, size, iterations, ...measured };
+  const { role } = session;
+  return await measure(session, verbsLoops(link, role, peer), `verbs:${link.context.deviceName}`, options);
 }

@@ -4,6 +4,7 @@ import { perfOptions } from "../../commands/perf_options.ts";
 import { perf } from "../../commands/run_perf.ts";
 import { ConfigError, VerbsError } from "../../src/rdma/errors.ts";
 import { assertEquals, assertMatch, assertRejects, assertThrows } from "../assert.ts";
+import { freePorts } from "../interop/process.ts";
 import { Outside } from "./outside.ts";
 
 function optionsOf(...args: string[]): ReturnType<typeof perfOptions> {
@@ -21,6 +22,9 @@ Deno.test("verbena perf takes perftest's letters, and its defaults", () => {
     depth: 128,
     inlineSize: 0,
     managed: false,
+    provider: "verbs",
+    crc: "auto",
+    iwarpProfile: "software",
     device: undefined,
     port: 1,
     gidIndex: undefined,
@@ -47,6 +51,7 @@ Deno.test("verbena perf takes perftest's letters, and its defaults", () => {
 Deno.test("verbena perf without HOST is a server, on every address that its way of connecting can hear", () => {
   const addressOf = (...args: string[]) => optionsOf("read-lat", ...args).address.hostname;
   assertEquals([addressOf(), addressOf("-R"), addressOf("--listen", "10.7.0.1")], ["::", "0.0.0.0", "10.7.0.1"]);
+  assertEquals(addressOf("-R", "--provider", "iwarp"), "::");
 });
 
 Deno.test("verbena perf refuses what makes no sense", () => {
@@ -54,6 +59,11 @@ Deno.test("verbena perf refuses what makes no sense", () => {
     [["lat"], `TEST: got "lat", want one of send-lat, write-lat, read-lat, send-bw, write-bw, read-bw`],
     [["send-lat", "h", "-R", "-d", "rxe0"], "--device does not go with --rdma-cm, which chooses by HOST"],
     [["send-lat", "h", "-R", "-x", "1"], "--gid-index does not go with --rdma-cm, which chooses by HOST"],
+    [
+      ["send-lat", "h", "--provider", "iwarp"],
+      "--provider iwarp goes with --rdma-cm (-R) only: keys over TCP are for queue pairs that are connected by hand",
+    ],
+    [["send-lat", "h", "-R", "--provider", "auto"], `--provider: got "auto", want verbs or iwarp`],
     [["send-lat", "h", "--listen", "::"], "--listen is a server's, which names no HOST"],
     [["send-lat", "h", "-s", "0"], `--size: got "0", want a whole number from 1 to 1073741824`],
     [["send-lat", "h", "-n", "4"], `--iters: got "4", want a whole number from 5 to 100000000`],
@@ -72,4 +82,30 @@ Deno.test("verbena perf says that no server listens", async () => {
   const error = await assertRejects(() => perf(options, new Outside()), VerbsError);
   assertMatch(error.message, `127.0.0.1:${port}`);
   assertEquals(error.code, "refused");
+});
+
+Deno.test("verbena perf measures over iwarp with another verbena, and prints it as people or programs want it", async () => {
+  const [port = 0] = freePorts(1);
+  const flags = ["-R", "--provider", "iwarp", "-p", `${port}`, "-n", "20", "--crc", "on"];
+  const [server, client] = [new Outside(), new Outside()];
+  const serving = perf(optionsOf("send-lat", ...flags, "--listen", "127.0.0.1"), server);
+  await server.line(/^verbena perf send-lat waits for a client on /);
+  await perf(optionsOf("send-lat", "127.0.0.1", ...flags, "--json"), client);
+  await serving;
+  const { microseconds, ...result } = JSON.parse(client.printed.join(""));
+  const peer = `127.0.0.1:${port}`;
+  assertEquals(result, { test: "send-lat", role: "client", peer, transport: "iwarp", size: 2, iterations: 20 });
+  assertEquals(microseconds.count, 19);
+  assertMatch(server.printed[1] ?? "", /^send-lat for 127\.0\.0\.1:\d+ over iwarp$/);
+});
+
+Deno.test("verbena perf over iwarp ends quietly when it is stopped before a client has come", async () => {
+  const [port = 0] = freePorts(1);
+  const outside = new Outside();
+  const flags = ["-R", "--provider", "iwarp", "-p", `${port}`, "--listen", "127.0.0.1"];
+  const serving = perf(optionsOf("read-bw", ...flags), outside);
+  await outside.line(/ waits for a client on /);
+  outside.controller.abort();
+  await serving;
+  assertEquals(outside.printed.length, 1);
 });
