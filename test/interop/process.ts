@@ -59,7 +59,12 @@ export class Process implements AsyncDisposable {
 
   /** Sends a signal; nothing happens if it has ended. */
   signal(name: Deno.Signal): void {
-    if (this.running) this.#child.kill(name);
+    if (!this.running) return;
+    try {
+      this.#child.kill(name);
+    } catch (error) {
+      if (!(error instanceof TypeError)) throw error; // it has ended, and what it wrote is still being read
+    }
   }
 
   /** The first line of either output, past or to come, that matches. Throws when it ends or `timeout` milliseconds pass first. */
