@@ -25,7 +25,7 @@ async function withEngine(
   options: ReaderOptions = {},
 ): Promise<void> {
   await using engine = await RawEngine.start(play);
-  await using reader = await Reader.start([engine.address], { answerTimeout: 200, setupTimeout: 200, ...options });
+  await using reader = await Reader.start([engine.address], { answerTimeout: 1_000, setupTimeout: 10_000, ...options });
   await run(reader, engine);
   await reader.settled();
 }
