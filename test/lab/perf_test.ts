@@ -3,21 +3,24 @@
  *
  * @module
  */
-import { readArguments } from "../../commands/command.ts";
-import { perfCommand } from "../../commands/perf.ts";
-import { perfOptions } from "../../commands/perf_options.ts";
-import { perf } from "../../commands/run_perf.ts";
 import { type Plan, planOf, type TestName, TESTS } from "../../src/perftest/plan.ts";
 import { VerbsError } from "../../src/rdma/errors.ts";
 import { readinessIdle } from "../../src/verbs/mod.ts";
-import { assert, assertEquals, assertMatch, assertRejects } from "../assert.ts";
+import { assertEquals, assertMatch, assertRejects } from "../assert.ts";
 import { type Capability, testWith } from "../capabilities.ts";
 import { Outside } from "../commands/outside.ts";
-import { eventually, freePorts, Process, run, within } from "../interop/process.ts";
+import { freePorts, Process } from "../interop/process.ts";
+import {
+  checkResult,
+  type Expected,
+  expectSuccess,
+  ITERATIONS,
+  LONG,
+  measure,
+  programOf,
+  stockServer,
+} from "./perf_programs.ts";
 import { type DeviceName, HOSTS } from "./provider_stage.ts";
-
-const ITERATIONS = 20;
-const LIMIT = 30_000;
 
 /** How queue pairs are connected, and over what. */
 interface Way {
@@ -46,52 +49,8 @@ function flagsOf({ device, managed }: Way, port: number, ...more: string[]): str
   return [...way, "-p", `${port}`, "-n", `${ITERATIONS}`, ...more];
 }
 
-async function measure(plan: Plan, outside: Outside, ...args: string[]): Promise<void> {
-  await perf(perfOptions(readArguments(perfCommand, [plan.name, ...args])), outside);
-  await readinessIdle();
-}
-
-function programOf({ name }: Plan): string {
-  return `ib_${name.replace("-", "_")}`;
-}
-
-/** perftest's server, once it listens. */
-async function stockServer(plan: Plan, { managed }: Way, port: number, flags: string[]): Promise<Process> {
-  const server = new Process(programOf(plan), flags);
-  const show = managed ? ["rdma", "resource", "show", "cm_id"] : ["ss", "-ltnH"];
-  await eventually("perftest's server listens", async () => {
-    if (!server.running) throw new Error(server.tail());
-    const [command = "", ...args] = show;
-    return new RegExp(`LISTEN.*:${port}\\b`).test(await run(command, args)) ? true : undefined;
-  });
-  return server;
-}
-
-async function expectSuccess(program: Process): Promise<void> {
-  assert(await within(program.ended, LIMIT), `it ends:\n${program.tail()}`);
-  assertEquals((await program.ended).code, 0, program.tail());
-}
-
-/** What one side printed as JSON agrees with what was asked for. */
-function checkResult(text: string, plan: Plan, { device }: Way, role: "client" | "server", size: number): void {
-  const { peer, microseconds, bandwidth, ...rest } = JSON.parse(text);
-  assertEquals(rest, { test: plan.name, role, transport: `verbs:${device}`, size, iterations: ITERATIONS });
-  assertMatch(peer, HOSTS[device]);
-  const silent = role === "server" && plan.passiveServer;
-  if (plan.kind === "latency") {
-    assertEquals(bandwidth, undefined);
-    if (silent) return assertEquals(microseconds, null);
-    const { count, min, median, average, p99, p999, max } = microseconds;
-    assertEquals(count, ITERATIONS - 1);
-    assert(min > 0 && min <= median && median <= p99 && p99 <= p999 && p999 <= max, text);
-    assert(min <= average && average <= max, text);
-  } else {
-    assertEquals(microseconds, undefined);
-    if (silent) return assertEquals(bandwidth, null);
-    const { mebibytes, megamessages } = bandwidth;
-    assert(megamessages > 0, text);
-    assertEquals(Math.round(mebibytes), Math.round(megamessages * 1e6 * size / (1 << 20)));
-  }
+function expected(plan: Plan, { device }: Way, size: number): Expected {
+  return { plan, role: "client", transport: `verbs:${device}`, host: HOSTS[device], size };
 }
 
 for (const [way, tests] of TABLE) {
@@ -102,10 +61,10 @@ for (const [way, tests] of TABLE) {
     await testWith([way.capability], `${programOf(plan)} serves us over ${nameOf(way)}`, async () => {
       const [port = 0] = freePorts(1);
       const flags = flagsOf(way, port);
-      await using server = await stockServer(plan, way, port, flags);
+      await using server = await stockServer(plan, way.managed, port, flags);
       const outside = new Outside();
       await measure(plan, outside, HOSTS[way.device], ...flags, "--json");
-      checkResult(outside.printed.join(""), plan, way, "client", size);
+      checkResult(outside.printed.join(""), expected(plan, way, size));
       await expectSuccess(server);
     });
 
@@ -136,7 +95,7 @@ for (const way of [BY_KEYS, OVER_SIW]) {
       await server.line(new RegExp(`^verbena perf ${test} waits`));
       const outside = new Outside();
       await measure(plan, outside, HOSTS[way.device], ...flags[index] ?? [], "--json");
-      checkResult(outside.printed.join(""), plan, way, "client", 5_000);
+      checkResult(outside.printed.join(""), expected(plan, way, 5_000));
     }
     await expectSuccess(server);
   });
@@ -157,8 +116,8 @@ for (const [way, test] of KILLED) {
       const plan = planOf(test);
       const [port = 0] = freePorts(1);
       const flags = flagsOf(way, port);
-      flags[flags.indexOf("-n") + 1] = "1000000";
-      await using server = await stockServer(plan, way, port, flags);
+      flags[flags.indexOf("-n") + 1] = LONG;
+      await using server = await stockServer(plan, way.managed, port, flags);
       const killed = setTimeout(() => server.signal("SIGKILL"), 1_000);
       try {
         const args = [HOSTS[way.device], ...flags, "--timeout", "2000"];
