@@ -3,12 +3,12 @@
  *
  * @module
  */
+import type { IwarpProfile } from "../src/iwarp/mod.ts";
 import type { Arguments, Flag } from "./command.ts";
 import {
   CRC_MODES,
   type CrcMode,
   IWARP_PROFILES,
-  type IwarpProfile,
   parseChoice,
   parseNumber,
   type ProviderName,

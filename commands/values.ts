@@ -5,6 +5,7 @@
  */
 import { ENGINE_PORT } from "../src/engine/protocol.ts";
 import { ConfigError } from "../src/rdma/errors.ts";
+import type { IwarpProfile } from "../src/iwarp/mod.ts";
 import type { RdmaAddress } from "../src/rdma/provider.ts";
 
 /**
@@ -67,6 +68,4 @@ export const CRC_MODES = ["auto", "on", "off"] as const;
 export type CrcMode = typeof CRC_MODES[number];
 
 /** Whom iWARP's frames suit. */
-export const IWARP_PROFILES = ["software", "hardware"] as const;
-/** One of {@linkcode IWARP_PROFILES}. */
-export type IwarpProfile = typeof IWARP_PROFILES[number];
+export const IWARP_PROFILES: readonly IwarpProfile[] = ["software", "hardware"];

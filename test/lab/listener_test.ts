@@ -6,11 +6,9 @@
 import { Opcode, Status } from "../../src/rdma/completion.ts";
 import { Access } from "../../src/rdma/memory.ts";
 import { assertEquals } from "../assert.ts";
-import { type Capability, testWith } from "../capabilities.ts";
+import { testWith } from "../capabilities.ts";
 import { completeOne, nextRequest } from "../rdma/players.ts";
-import { type DeviceName, HOSTS, openStage } from "./provider_stage.ts";
-
-const DEVICES: readonly [Capability, DeviceName][] = [["rxe", "rxe0"], ["siw", "siw0"]];
+import { DEVICES, HOSTS, openStage } from "./provider_stage.ts";
 
 for (const [capability, device] of DEVICES) {
   for (const wildcard of ["::", "0.0.0.0"]) {

@@ -6,13 +6,16 @@
 import { iwarpProvider } from "../../src/iwarp/mod.ts";
 import type { ProtectionDomain, RdmaAddress } from "../../src/rdma/provider.ts";
 import { readinessIdle, type VerbsOptions, verbsProvider } from "../../src/verbs/mod.ts";
-import { capable } from "../capabilities.ts";
+import { type Capability, capable } from "../capabilities.ts";
 
 /** The guest's devices. */
 export type DeviceName = "rxe0" | "siw0";
 
 /** The address of each device's interface. */
 export const HOSTS: Readonly<Record<DeviceName, string>> = { rxe0: "10.7.0.1", siw0: "192.168.77.1" };
+
+/** The devices, and what a test of each needs. */
+export const DEVICES: readonly [Capability, DeviceName][] = [["rxe", "rxe0"], ["siw", "siw0"]];
 
 /** Two domains on a device. */
 export interface ProviderStage extends AsyncDisposable {
@@ -58,6 +61,6 @@ export async function openMixedStage(active: "iwarp" | "verbs"): Promise<Provide
 }
 
 // Libraries, each device's own too, stay open, and the sanitizer would hold that against the test that opens them.
-for (const [capability, device] of [["rxe", "rxe0"], ["siw", "siw0"]] as const) {
+for (const [capability, device] of DEVICES) {
   if (await capable(capability)) await (await openStage(device))[Symbol.asyncDispose]();
 }

@@ -6,13 +6,12 @@
 import { Opcode, Status } from "../../src/rdma/completion.ts";
 import { Access } from "../../src/rdma/memory.ts";
 import { assertEquals } from "../assert.ts";
-import { type Capability, testWith } from "../capabilities.ts";
+import { testWith } from "../capabilities.ts";
 import { runBothWays } from "../smbdirect/message_runs.ts";
 import { pattern } from "../smbdirect/sides.ts";
 import { connectEnds } from "../smbdirect/stages.ts";
-import { type DeviceName, openMixedStage, openStage } from "./provider_stage.ts";
+import { DEVICES, openMixedStage, openStage } from "./provider_stage.ts";
 
-const DEVICES: readonly [Capability, DeviceName][] = [["rxe", "rxe0"], ["siw", "siw0"]];
 /** Credits, and messages each way; with one credit each waits for the one before. */
 const RUNS = [[1, 250], [255, 1_000]] as const;
 

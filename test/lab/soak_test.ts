@@ -7,10 +7,10 @@ import { Opcode, Status } from "../../src/rdma/completion.ts";
 import { Access, type MemoryRegion } from "../../src/rdma/memory.ts";
 import type { ConnectionRequest, EndpointOptions, Listener } from "../../src/rdma/provider.ts";
 import { assert, assertEquals } from "../assert.ts";
-import { type Capability, testWith } from "../capabilities.ts";
+import { testWith } from "../capabilities.ts";
 import { eventually, Process } from "../interop/process.ts";
 import { completeOne, nextRequest, pattern } from "../rdma/players.ts";
-import { type DeviceName, HOSTS, openStage, type ProviderStage } from "./provider_stage.ts";
+import { DEVICES, HOSTS, openStage, type ProviderStage } from "./provider_stage.ts";
 import { WRITE_SIZE } from "./soak_peer.ts";
 import { resources } from "./verbs_pair.ts";
 
@@ -23,7 +23,6 @@ const OPTIONS: EndpointOptions = { sendDepth: 4, receiveDepth: 4, readDepth: 1, 
 
 /** How many; emulated, the guest needs some 40 ms for each. `LAB_CONNECTIONS=10000` makes as many of them. */
 const CONNECTIONS = Number(Deno.env.get("LAB_CONNECTIONS") ?? 1_000);
-const DEVICES: readonly [Capability, DeviceName][] = [["rxe", "rxe0"], ["siw", "siw0"]];
 
 /** What this process holds of the system. */
 interface Holdings {
