@@ -1,5 +1,5 @@
 /**
- * The C library: memory, descriptors that wait, and names of hosts.
+ * The C library: memory, descriptors that wait, sockets, and names of hosts.
  *
  * Pointers are `usize` and bigints, which Deno's fast calls take as they are; a `buffer` is a JavaScript buffer whose
  * address C may use until the call returns.
@@ -14,6 +14,8 @@ export const LIBC = {
   __errno_location: { parameters: [], result: "usize" },
   // int access(const char *pathname, int mode);
   access: { parameters: ["buffer", "i32"], result: "i32" },
+  // int bind(int sockfd, const struct sockaddr *addr, socklen_t addrlen);
+  bind: { parameters: ["i32", "buffer", "u32"], result: "i32" },
   // int close(int fd);
   close: { parameters: ["i32"], result: "i32" },
   // void *dlsym(void *handle, const char *symbol);
@@ -63,6 +65,10 @@ export const LIBC = {
   munmap: { parameters: ["usize", "usize"], result: "i32" },
   // ssize_t read(int fd, void *buf, size_t count);
   read: { parameters: ["i32", "buffer", "usize"], result: "isize" },
+  // int setsockopt(int sockfd, int level, int optname, const void *optval, socklen_t optlen);
+  setsockopt: { parameters: ["i32", "i32", "i32", "buffer", "u32"], result: "i32" },
+  // int socket(int domain, int type, int protocol);
+  socket: { parameters: ["i32", "i32", "i32"], result: "i32" },
   // ssize_t write(int fd, const void *buf, size_t count);
   write: { parameters: ["i32", "buffer", "usize"], result: "isize" },
 } as const satisfies Deno.ForeignLibraryInterface;

@@ -9,6 +9,7 @@ import type { RdmaAddress } from "../rdma/provider.ts";
 import { SetupDeadline } from "../rdma/setup_deadline.ts";
 import { callOf, connectFailure, systemError } from "../verbs/connection/connection_failure.ts";
 import { type EventDispatcher, EventQueue, expectEvent } from "../verbs/connection/event_dispatcher.ts";
+import { findRoute } from "../verbs/connection/find_route.ts";
 import { type ConnectionId, type Context, isIwarp, socketAddresses } from "../verbs/mod.ts";
 import type { ChannelOptions } from "./channel.ts";
 
@@ -95,18 +96,13 @@ async function connectOnce<T extends Disposable>(
   call: string,
   address: RdmaAddress,
   { reads, prepare }: Purpose<T>,
-  { signal, timeout }: SetupDeadline,
+  deadline: SetupDeadline,
 ): Promise<ManagedConnection<T>> {
   const [destination] = await socketAddresses(address);
   if (destination === undefined) throw new VerbsError(call, "unreachable", "the name has no address");
-  const id = dispatcher.channel.createId();
+  const [id, events] = await findRoute(call, dispatcher, destination, deadline);
   let use: T | undefined;
   try {
-    const events = new EventQueue(dispatcher, id);
-    id.resolveAddress(destination, { timeout });
-    await expectEvent(call, events, "ADDR_RESOLVED", signal);
-    id.resolveRoute(timeout);
-    await expectEvent(call, events, "ROUTE_RESOLVED", signal);
     const context = contextOf(id, call);
     use = prepare(id, context);
     const parameters = { responderResources: reads, initiatorDepth: reads };
@@ -114,7 +110,7 @@ async function connectOnce<T extends Disposable>(
     else if (!await id.connectElsewhere(parameters)) {
       throw new VerbsError(call, "refused", "nothing listens there; start the server first");
     }
-    await expectEvent(call, events, "ESTABLISHED", signal);
+    await expectEvent(call, events, "ESTABLISHED", deadline.signal);
     return new ManagedConnection(dispatcher, id, use, events);
   } catch (error) {
     await release(dispatcher, id, use);

@@ -16,7 +16,7 @@ import { managedContext } from "./managed_contexts.ts";
 import type { ProtectionDomain } from "../protection_domain.ts";
 import type { QueuePair, QueuePairOptions } from "../queue_pair.ts";
 import { Resource } from "../resource.ts";
-import { readSocketAddress, type SocketAddress, socketAddressText } from "./socket_address.ts";
+import { copySocketAddress, readSocketAddress, type SocketAddress, socketAddressText } from "./socket_address.ts";
 
 const ID = layout.rdma_cm_id;
 const PARAMETERS = layout.rdma_conn_param;
@@ -67,6 +67,12 @@ export class ConnectionId extends Resource {
   get local(): RdmaAddress | undefined {
     this.ensureAlive("rdma_get_local_addr");
     return readSocketAddress(this.#view, ID.route_addr_src_addr);
+  }
+
+  /** The same as C has it. */
+  get localSocketAddress(): SocketAddress | undefined {
+    this.ensureAlive("rdma_get_local_addr");
+    return copySocketAddress(this.#view, ID.route_addr_src_addr);
   }
 
   /** The other side's, once it is known. */

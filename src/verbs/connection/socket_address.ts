@@ -53,6 +53,11 @@ function* eachAddress(first: bigint): Generator<SocketAddress> {
   }
 }
 
+/** `AF_INET` or `AF_INET6`. */
+export function addressFamily(address: SocketAddress): number {
+  return new DataView(address.buffer, address.byteOffset).getUint16(V4.sin_family, true);
+}
+
 /** The same address with another port. */
 export function withPort(address: SocketAddress, port: number): SocketAddress {
   const copy = address.slice();
@@ -60,7 +65,15 @@ export function withPort(address: SocketAddress, port: number): SocketAddress {
   return copy;
 }
 
-/** The address that stands at `offset`; undefined where there is none. */
+/** The address that stands at `offset`, as it is; undefined where there is none. */
+export function copySocketAddress(view: DataView<ArrayBuffer>, offset = 0): SocketAddress | undefined {
+  const family = view.getUint16(offset + V4.sin_family, true);
+  const size = family === AF_INET ? V4.size : family === AF_INET6 ? V6.size : 0;
+  const from = view.byteOffset + offset;
+  return size === 0 ? undefined : new Uint8Array(view.buffer.slice(from, from + size));
+}
+
+/** The address that stands at `offset`, in words; undefined where there is none. */
 export function readSocketAddress(view: DataView<ArrayBuffer>, offset = 0): RdmaAddress | undefined {
   const family = view.getUint16(offset + V4.sin_family, true);
   const port = view.getUint16(offset + V4.sin_port);
@@ -80,16 +93,14 @@ export function socketAddressText(address: SocketAddress): string {
 
 /** Whether an address is the wildcard, `0.0.0.0` or `::`. */
 export function isWildcard(address: SocketAddress): boolean {
-  const view = new DataView(address.buffer, address.byteOffset);
-  const isV4 = view.getUint16(V4.sin_family, true) === AF_INET;
+  const isV4 = addressFamily(address) === AF_INET;
   const [from, length] = isV4 ? [V4.sin_addr, 4] : [V6.sin6_addr, GID_SIZE];
   return address.subarray(from, from + length).every((byte) => byte === 0);
 }
 
 /** IPv4's wildcard where `address` is IPv6's, else undefined. */
 export function ipv4Wildcard(address: SocketAddress): SocketAddress | undefined {
-  const family = new DataView(address.buffer, address.byteOffset).getUint16(V4.sin_family, true);
-  if (family !== AF_INET6 || !isWildcard(address)) return undefined;
+  if (addressFamily(address) !== AF_INET6 || !isWildcard(address)) return undefined;
   const wildcard = new Struct(V4.size);
   wildcard.view.setUint16(V4.sin_family, AF_INET, true);
   return wildcard.bytes;

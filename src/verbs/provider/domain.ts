@@ -19,7 +19,8 @@ import { SetupDeadline } from "../../rdma/setup_deadline.ts";
 import type { ConnectionParameters } from "../connection/connection_event.ts";
 import { callOf, connectFailure, systemError } from "../connection/connection_failure.ts";
 import type { ConnectionId } from "../connection/connection_id.ts";
-import { EventDispatcher, EventQueue, expectEvent } from "../connection/event_dispatcher.ts";
+import { EventDispatcher, type EventQueue } from "../connection/event_dispatcher.ts";
+import { findRoute, PORTS, portTaken } from "../connection/find_route.ts";
 import { ipv4Wildcard, type SocketAddress, socketAddresses, withPort } from "../connection/socket_address.ts";
 import type { Context } from "../context.ts";
 import { isIwarp } from "../device.ts";
@@ -152,14 +153,15 @@ export class VerbsDomain implements DomainContract, EndpointResources {
     try {
       const [own] = await socketAddresses(address);
       if (own === undefined) throw new SystemError(call, "EADDRNOTAVAIL", "the name has no address");
-      using bound = new DisposableStack();
-      const ids = this.#bind(bound, own);
-      for (const id of ids) {
-        this.#checkDevice(call, id);
-        id.listen(MAX_PENDING_REQUESTS);
+      for (let port = 1;; port++) {
+        using bound = new DisposableStack();
+        const ids = this.#bind(bound, own);
+        for (const id of ids) this.#checkDevice(call, id);
+        if (address.port === 0 && port < PORTS && ids.some(portTaken)) continue;
+        for (const id of ids) id.listen(MAX_PENDING_REQUESTS);
+        bound.move();
+        return new VerbsListener(this, ids, address);
       }
-      bound.move();
-      return new VerbsListener(this, ids, address);
     } catch (error) {
       throw systemError(call, error);
     }
@@ -211,17 +213,9 @@ export class VerbsDomain implements DomainContract, EndpointResources {
   ): Promise<[ConnectionId, EventQueue]> {
     let failure: unknown = new VerbsError(call, "unreachable", "the name has no address");
     for (const destination of destinations) {
-      const id = this.dispatcher.channel.createId();
       try {
-        const events = new EventQueue(this.dispatcher, id);
-        id.resolveAddress(destination, { timeout: deadline.timeout });
-        await expectEvent(call, events, "ADDR_RESOLVED", deadline.signal);
-        this.#checkDevice(call, id);
-        id.resolveRoute(deadline.timeout);
-        await expectEvent(call, events, "ROUTE_RESOLVED", deadline.signal);
-        return [id, events];
+        return await findRoute(call, this.dispatcher, destination, deadline, (id) => this.#checkDevice(call, id));
       } catch (error) {
-        this.#release(id);
         if (deadline.signal.aborted) throw error;
         failure = connectFailure(call, error);
       }
