@@ -26,6 +26,8 @@ export interface ConnectionOptions {
   sendDepth: number;
   /** Slots of the receive queue. */
   receiveDepth: number;
+  /** Whether the peer's immediate data is taken. */
+  immediate: boolean;
   /** The longest ULPDU to make, in bytes. */
   ulpduSize: number;
   /** For error messages: `10.0.0.1:18515`. */
@@ -55,9 +57,8 @@ export class IwarpConnection {
     const senderOptions = { ...options, held: options.responder };
     this.#sender = new Sender(senderOptions, agreement, this.#completions, this.statistics);
     this.#receiver = new Receiver(
-      options.receiveDepth,
+      options,
       agreement,
-      options.responder,
       this.#sender,
       table,
       this.#completions,
@@ -106,7 +107,7 @@ export class IwarpConnection {
     checkReceive(own, offset, length);
     if (this.#receivesHeld >= this.#options.receiveDepth) throw queueFull("postReceive", this.#options.receiveDepth);
     this.#receivesHeld++;
-    if (this.#closure !== undefined) return this.#completions.push(id, Opcode.RECEIVE, Status.FLUSHED, 0, 0);
+    if (this.#closure !== undefined) return this.#completions.push(id, Opcode.RECEIVE, Status.FLUSHED, 0);
     const slot = this.#receiver.queue.push();
     slot.id = id;
     slot.region = own;
@@ -228,14 +229,14 @@ export class IwarpConnection {
 
   #enqueue(work: SendWork): void {
     this.#sendsHeld++;
-    if (this.#closure !== undefined) return this.#completions.push(work.id, work.opcode, Status.FLUSHED, 0, 0);
+    if (this.#closure !== undefined) return this.#completions.push(work.id, work.opcode, Status.FLUSHED, 0);
     fill(this.#sender.queue.push(), work);
   }
 }
 
 /** Statuses of the requests that the end of the stream is about; all others are flushed. */
 interface EndStatuses {
-  /** The oldest Read under way. */
+  /** The oldest Read or atomic under way. */
   read?: Status;
   /** The request that was being sent. */
   send?: Status;
@@ -243,10 +244,13 @@ interface EndStatuses {
   receive?: Status;
 }
 
-// What a peer's Terminate says of our oldest Read: nothing, where it quotes another frame than a Read Request, or where
-// it quotes none and speaks of a lower layer.
+// What a peer's Terminate says of our oldest Read or atomic: nothing, where it quotes another frame than its request, or
+// where it quotes none and speaks of a lower layer.
 function readStatusOf({ cause, frame }: Termination): Status {
-  const isAboutRead = frame === "" ? cause.layer === Layer.RDMAP : parseInt(frame[3] ?? "", 16) === Rdmap.READ_REQUEST;
+  const opcode = parseInt(frame[3] ?? "", 16);
+  const isAboutRead = frame === ""
+    ? cause.layer === Layer.RDMAP
+    : opcode === Rdmap.READ_REQUEST || opcode === Rdmap.ATOMIC_REQUEST;
   if (!isAboutRead) return Status.FLUSHED;
   return cause.layer === Layer.RDMAP && cause.type === 1 ? Status.REMOTE_ACCESS : Status.REMOTE_OPERATION;
 }
@@ -256,7 +260,9 @@ function statusesOf({ reason }: StreamFault, header: Uint8Array): EndStatuses {
   const isLocal = reason === Causes.LOCAL;
   if (header.length === 0) return isLocal ? { send: Status.LOCAL_PROTECTION } : {};
   const opcode = (header[1] ?? 0) & 0x0f;
-  if (opcode === Rdmap.READ_RESPONSE) return { read: isLocal ? Status.LOCAL_PROTECTION : Status.BAD_RESPONSE };
+  if (opcode === Rdmap.READ_RESPONSE || opcode === Rdmap.ATOMIC_RESPONSE) {
+    return { read: isLocal ? Status.LOCAL_PROTECTION : Status.BAD_RESPONSE };
+  }
   if (reason === Causes.TOO_LONG) return { receive: Status.LOCAL_LENGTH };
   return isLocal ? { receive: Status.LOCAL_PROTECTION } : {};
 }
@@ -274,4 +280,15 @@ function fill(slot: SendSlot, work: SendWork): void {
   slot.moved = 0;
   slot.sinkStag = 0;
   slot.done = false;
+  slot.immediate = work.immediate ?? 0;
+  if (work.opcode === Opcode.FETCH_ADD || work.opcode === Opcode.COMPARE_SWAP) fillAtomic(slot, work);
+}
+
+function fillAtomic(slot: SendSlot, { opcode, add = 0n, compare = 0n, swap = 0n }: SendWork): void {
+  const value = opcode === Opcode.FETCH_ADD ? add : swap;
+  slot.valueHigh = Number(value >> 32n);
+  slot.valueLow = Number(value & 0xffff_ffffn);
+  const expected = opcode === Opcode.FETCH_ADD ? 0n : compare;
+  slot.compareHigh = Number(expected >> 32n);
+  slot.compareLow = Number(expected & 0xffff_ffffn);
 }

@@ -85,6 +85,8 @@ export class IwarpDomain implements ProtectionDomain, EndpointMaker {
     maxRegionSize: MAX_REGION_SIZE,
     maxReadDepth: 128,
     remoteInvalidate: true,
+    immediate: true,
+    atomics: true,
     reportsRefusals: true,
     privateData: { request: MPA_MAX_USER_DATA, reply: MPA_MAX_USER_DATA, refusal: MPA_MAX_USER_DATA },
   };
@@ -179,6 +181,7 @@ export class IwarpDomain implements ProtectionDomain, EndpointMaker {
         responder,
         sendDepth: checkDepth("sendDepth", options.sendDepth ?? 256),
         receiveDepth: checkDepth("receiveDepth", options.receiveDepth ?? 256),
+        immediate: options.immediate ?? false,
         ulpduSize,
         peer: formatAddress({ hostname, port }),
       },

@@ -47,13 +47,13 @@ export class ReceiveSlot {
   length = 0;
 }
 
-/** A posted Send, Write or Read. */
+/** A posted Send, Write, Read or atomic. */
 export class SendSlot {
   /** The user's. */
   id = 0;
-  /** SEND, SEND_INVALIDATE, WRITE or READ. */
+  /** What {@linkcode SendWork.opcode} may be. */
   opcode: Opcode = 0;
-  /** Source, or sink of a Read. */
+  /** Source, or sink of a Read or an atomic. */
   region: IwarpRegion | undefined;
   /** First byte. */
   offset = 0;
@@ -67,14 +67,26 @@ export class SendSlot {
   remoteKey = 0;
   /** Bytes sent so far; of a Read, bytes placed so far. */
   moved = 0;
-  /** Of a Read: the STag its response bears. */
+  /** Of a Read: the STag its response bears. Of an atomic: the identifier its response bears. */
   sinkStag = 0;
+  /** Immediate data. */
+  immediate = 0;
+  /** Of an atomic: what it adds, or puts in place of what it expects; upper half. */
+  valueHigh = 0;
+  /** Lower half. */
+  valueLow = 0;
+  /** Of a Compare and Swap: what it expects; upper half. */
+  compareHigh = 0;
+  /** Lower half. */
+  compareLow = 0;
   /** Carried out; completes once everything before it has. */
   done = false;
 }
 
-/** The peer's RDMA Read, being answered. */
+/** The peer's RDMA Read being answered, or its atomic, which has been carried out. */
 export class ResponseSlot {
+  /** It is an atomic: `sinkStag` is its identifier, and the sink's address the eight bytes as they were before. */
+  atomic = false;
   /** What is read. */
   region: IwarpRegion | undefined;
   /** Its STag when asked; the answer stops if it is withdrawn. */
@@ -108,13 +120,14 @@ export class CompletionQueue {
   }
 
   /** Adds one. */
-  push(id: number, opcode: Opcode, status: Status, length: number, invalidatedKey: number): void {
+  push(id: number, opcode: Opcode, status: Status, length: number, invalidatedKey = 0, immediate = 0): void {
     const slot = this.#ring.push();
     slot.id = id;
     slot.opcode = opcode;
     slot.status = status;
     slot.length = length;
     slot.invalidatedKey = invalidatedKey;
+    slot.immediate = immediate;
   }
 
   /** Moves up to `out.length` of them out. */

@@ -8,15 +8,20 @@ import { Opcode, Status } from "../rdma/completion.ts";
 import { crc32cOf } from "../rdma/crc32c.ts";
 import { Access } from "../rdma/memory.ts";
 import type { EndpointStatistics } from "../rdma/statistics.ts";
+import { compareSwap, fetchAdd, loadHalf, store } from "./atomic.ts";
 import type { Agreement } from "./negotiation.ts";
-import { type CompletionQueue, ReceiveSlot, Ring } from "./queues.ts";
+import { type CompletionQueue, ReceiveSlot, Ring, type SendSlot } from "./queues.ts";
 import type { IwarpRegion, StagTable } from "./region.ts";
 import { RTR_STAG, type Sender } from "./sender.ts";
 import { Causes, decodeTerminate, StreamFault, type Termination } from "./terminate.ts";
 import {
+  ATOMIC_REQUEST_SIZE,
+  ATOMIC_RESPONSE_SIZE,
+  AtomicOperation,
   FPDU_CRC_SIZE,
   FPDU_LENGTH_SIZE,
   fpduSize,
+  IMMEDIATE_SIZE,
   parseSegment,
   Queue,
   Rdmap,
@@ -25,6 +30,16 @@ import {
   TAGGED_HEADER_SIZE,
   UNTAGGED_HEADER_SIZE,
 } from "./wire.ts";
+
+/** What the receiving half needs to know. */
+export interface ReceiverOptions {
+  /** Slots of the receive queue. */
+  receiveDepth: number;
+  /** Whether this side accepted the connection. */
+  responder: boolean;
+  /** Whether immediate data is taken. */
+  immediate: boolean;
+}
 
 /** The receiving half. */
 export class Receiver {
@@ -43,10 +58,12 @@ export class Receiver {
   readonly #statistics: EndpointStatistics;
   readonly #crc: boolean;
   readonly #ird: number;
+  readonly #immediate: boolean;
   readonly #segment = new Segment();
   #rtrSendExpected: boolean;
   #sendSequence = 1;
-  #readSequence = 1;
+  #readSequence = 1; // of Read and Atomic Requests
+  #atomicSequence = 1; // of Atomic Responses
   #messageOffset = 0; // of the Send under way
   #messageOpcode = 0; // likewise; all its segments bear the same
   #sendOpen = false; // its last segment is still to come
@@ -56,22 +73,22 @@ export class Receiver {
 
   /** Starts in front of the stream's first FPDU. */
   constructor(
-    receiveDepth: number,
+    options: ReceiverOptions,
     agreement: Agreement,
-    responder: boolean,
     sender: Sender,
     table: StagTable,
     completions: CompletionQueue,
     statistics: EndpointStatistics,
   ) {
-    this.queue = new Ring(receiveDepth, () => new ReceiveSlot());
+    this.queue = new Ring(options.receiveDepth, () => new ReceiveSlot());
     this.#sender = sender;
     this.#table = table;
     this.#completions = completions;
     this.#statistics = statistics;
     this.#crc = agreement.crc;
     this.#ird = agreement.ird;
-    this.#rtrSendExpected = responder && agreement.readyToReceive === "send";
+    this.#immediate = options.immediate;
+    this.#rtrSendExpected = options.responder && agreement.readyToReceive === "send";
   }
 
   /**
@@ -104,7 +121,7 @@ export class Receiver {
   flush(status: Status): void {
     while (this.queue.length > 0) {
       const slot = this.queue.at(this.queue.head++);
-      this.#completions.push(slot.id, Opcode.RECEIVE, status, 0, 0);
+      this.#completions.push(slot.id, Opcode.RECEIVE, status, 0);
       slot.region = undefined;
       status = Status.FLUSHED;
     }
@@ -143,11 +160,17 @@ export class Receiver {
 
   #takeUntagged(segment: Segment, payload: number, length: number): void {
     const { opcode, queue } = segment;
-    if (queue > Queue.TERMINATE) throw new StreamFault(Causes.QUEUE, queue);
+    if (queue > Queue.ATOMIC_RESPONSE) throw new StreamFault(Causes.QUEUE, queue);
     if (opcode >= Rdmap.SEND && opcode <= Rdmap.SEND_SOLICITED_INVALIDATE && queue === Queue.SEND) {
       this.#placeSend(segment, payload, length);
     } else if (opcode === Rdmap.READ_REQUEST && queue === Queue.READ_REQUEST) {
       this.#takeReadRequest(segment, payload, length);
+    } else if (opcode === Rdmap.ATOMIC_REQUEST && queue === Queue.READ_REQUEST) {
+      this.#takeAtomicRequest(segment, payload, length);
+    } else if (opcode === Rdmap.ATOMIC_RESPONSE && queue === Queue.ATOMIC_RESPONSE) {
+      this.#placeAtomicResponse(segment, payload, length);
+    } else if (this.#immediate && isImmediate(opcode) && queue === Queue.SEND) {
+      this.#takeImmediate(segment, payload, length);
     } else if (opcode === Rdmap.TERMINATE && queue === Queue.TERMINATE) {
       this.termination = decodeTerminate(this.#bytes.slice(payload, payload + length));
     } else {
@@ -177,8 +200,8 @@ export class Receiver {
       sender.rtrReadPending = false;
       return;
     }
-    if (sender.reads.length === 0) throw new StreamFault(Causes.OPCODE, segment.opcode);
-    const slot = sender.queue.at(sender.reads.at(sender.reads.head).position);
+    const slot = this.#oldestAnswered();
+    if (slot?.opcode !== Opcode.READ) throw new StreamFault(Causes.OPCODE, segment.opcode);
     const region = slot.region as IwarpRegion;
     // The response must be the oldest Read's, in order, and neither shorter nor longer than was asked.
     if (segment.stag !== slot.sinkStag) throw new StreamFault(Causes.TAGGED_STAG, segment.stag);
@@ -188,10 +211,41 @@ export class Receiver {
     if (!fits) throw new StreamFault(Causes.TAGGED_BOUNDS, `${segment.offsetHigh}:${segment.offsetLow}+${length}`);
     this.#place(region, expected, payload, length);
     slot.moved += length;
-    if (!segment.last) return;
+    if (segment.last) this.#completeAnswered(slot);
+  }
+
+  #placeAtomicResponse(segment: Segment, payload: number, length: number): void {
+    const slot = this.#sender.rtrReadPending ? undefined : this.#oldestAnswered();
+    if (slot === undefined || slot.opcode === Opcode.READ) throw new StreamFault(Causes.OPCODE, segment.opcode);
+    this.#checkWhole(segment, this.#atomicSequence, length, ATOMIC_RESPONSE_SIZE);
+    const view = this.#view;
+    const identifier = view.getUint32(payload);
+    if (identifier !== slot.sinkStag) {
+      throw new StreamFault(Causes.OPERATION, `request ${identifier} for ${slot.sinkStag}`);
+    }
+    const { bytes } = slot.region as IwarpRegion;
+    if (slot.offset + slot.length > bytes.length) throw disposedInUse();
+    store(bytes, slot.offset, view.getUint32(payload + 4), view.getUint32(payload + 8));
+    this.#atomicSequence = (this.#atomicSequence + 1) >>> 0;
+    this.#completeAnswered(slot);
+  }
+
+  #oldestAnswered(): SendSlot | undefined {
+    const { queue, reads } = this.#sender;
+    return reads.length === 0 ? undefined : queue.at(reads.at(reads.head).position);
+  }
+
+  #completeAnswered(slot: SendSlot): void {
     slot.done = true;
-    sender.reads.head++;
-    sender.retire();
+    this.#sender.reads.head++;
+    this.#sender.retire();
+  }
+
+  // A message that has one segment of a certain size.
+  #checkWhole(segment: Segment, sequence: number, length: number, size: number): void {
+    if (segment.sequence !== sequence) throw new StreamFault(Causes.SEQUENCE, segment.sequence);
+    if (segment.messageOffset !== 0) throw new StreamFault(Causes.MESSAGE_OFFSET, segment.messageOffset);
+    if (!segment.last || length !== size) throw new StreamFault(Causes.OPERATION, length);
   }
 
   #placeSend(segment: Segment, payload: number, length: number): void {
@@ -225,6 +279,19 @@ export class Receiver {
     this.#completeReceive(slot, end, withdrawn === undefined ? 0 : segment.stag);
   }
 
+  #takeImmediate(segment: Segment, payload: number, length: number): void {
+    if (this.#sendOpen) throw new StreamFault(Causes.OPCODE, segment.opcode);
+    this.#checkWhole(segment, this.#sendSequence, length, IMMEDIATE_SIZE);
+    this.#rtrSendExpected = false;
+    if (this.queue.length === 0) throw new StreamFault(Causes.NO_BUFFER, segment.sequence);
+    const slot = this.queue.at(this.queue.head++);
+    this.#sendSequence = (this.#sendSequence + 1) >>> 0;
+    slot.region = undefined;
+    this.#statistics.receives++;
+    const immediate = this.#view.getUint32(payload);
+    this.#completions.push(slot.id, Opcode.RECEIVE_IMMEDIATE, Status.SUCCESS, 0, 0, immediate);
+  }
+
   #offered(stag: number): IwarpRegion {
     const region = this.#table.lookup(stag);
     if (region !== undefined && region.valid && (region.access & Access.REMOTE_INVALIDATE) !== 0) return region;
@@ -242,21 +309,17 @@ export class Receiver {
   }
 
   #takeReadRequest(segment: Segment, payload: number, length: number): void {
-    if (segment.sequence !== this.#readSequence) throw new StreamFault(Causes.SEQUENCE, segment.sequence);
-    if (segment.messageOffset !== 0) throw new StreamFault(Causes.MESSAGE_OFFSET, segment.messageOffset);
-    if (!segment.last || length !== READ_REQUEST_SIZE) throw new StreamFault(Causes.OPERATION, length);
-    const responses = this.#sender.responses;
+    this.#checkWhole(segment, this.#readSequence, length, READ_REQUEST_SIZE);
     const view = this.#view;
     const size = view.getUint32(payload + 12);
-    if (responses.length >= (size === 0 ? responses.capacity : this.#ird)) {
-      throw new StreamFault(Causes.OPERATION, `more than ${this.#ird} RDMA Reads`);
-    }
+    this.#checkReadDepth(size === 0 ? this.#sender.responses.capacity : this.#ird);
     const stag = view.getUint32(payload + 16);
     const region = size === 0
       ? undefined
-      : this.#readable(stag, view.getUint32(payload + 20), view.getUint32(payload + 24), size);
+      : this.#reachable(stag, view.getUint32(payload + 20), view.getUint32(payload + 24), size, Access.REMOTE_READ);
     this.#readSequence = (this.#readSequence + 1) >>> 0;
-    const slot = responses.push();
+    const slot = this.#sender.responses.push();
+    slot.atomic = false;
     slot.region = region;
     slot.sourceStag = stag;
     slot.offset = size === 0 ? 0 : view.getUint32(payload + 24);
@@ -267,10 +330,39 @@ export class Receiver {
     slot.moved = 0;
   }
 
-  #readable(stag: number, high: number, low: number, size: number): IwarpRegion {
+  // Carried out here and now, in the order of the stream; its answer waits for those of the Reads before it.
+  #takeAtomicRequest(segment: Segment, payload: number, length: number): void {
+    this.#checkWhole(segment, this.#readSequence, length, ATOMIC_REQUEST_SIZE);
+    const view = this.#view;
+    const half = (at: number): number => view.getUint32(payload + at);
+    const operation = half(0) & 0x0f;
+    if (operation !== AtomicOperation.FETCH_ADD && operation !== AtomicOperation.COMPARE_SWAP) {
+      throw new StreamFault(Causes.OPERATION, `atomic operation ${operation}`);
+    }
+    this.#checkReadDepth(this.#ird);
+    const low = half(16);
+    const { bytes } = this.#reachable(half(8), half(12), low, 8, Access.REMOTE_ATOMIC);
+    if ((low & 7) !== 0) throw new StreamFault(Causes.STREAM, `an atomic at offset ${low}, no multiple of 8`);
+    this.#readSequence = (this.#readSequence + 1) >>> 0;
+    const slot = this.#sender.responses.push();
+    slot.atomic = true;
+    slot.moved = 0;
+    slot.sinkStag = half(4);
+    slot.sinkHigh = loadHalf(bytes, low + 4);
+    slot.sinkLow = loadHalf(bytes, low);
+    if (operation === AtomicOperation.FETCH_ADD) fetchAdd(bytes, low, half(20), half(24), half(28), half(32));
+    else compareSwap(bytes, low, half(20), half(24), half(28), half(32), half(36), half(40), half(44), half(48));
+  }
+
+  #checkReadDepth(depth: number): void {
+    if (this.#sender.responses.length < depth) return;
+    throw new StreamFault(Causes.OPERATION, `more than ${this.#ird} RDMA Reads and atomics`);
+  }
+
+  #reachable(stag: number, high: number, low: number, size: number, right: number): IwarpRegion {
     const region = this.#table.lookup(stag);
     if (region === undefined || !region.valid) throw new StreamFault(Causes.READ_STAG, stag);
-    if ((region.access & Access.REMOTE_READ) === 0) throw new StreamFault(Causes.ACCESS, stag);
+    if ((region.access & right) === 0) throw new StreamFault(Causes.ACCESS, stag);
     if (high !== region.addressHigh || low + size > region.length) {
       throw new StreamFault(Causes.READ_BOUNDS, `${high}:${low}+${size}`);
     }
@@ -279,9 +371,7 @@ export class Receiver {
 
   #place(region: IwarpRegion, offset: number, payload: number, length: number): void {
     if (length === 0) return;
-    if (offset + length > region.bytes.length) {
-      throw new StreamFault(Causes.LOCAL, "a region disposed while work used it");
-    }
+    if (offset + length > region.bytes.length) throw disposedInUse();
     region.bytes.set(this.#bytes.subarray(payload, payload + length), offset);
   }
 
@@ -295,6 +385,14 @@ export class Receiver {
     if (isRead && faultSize >= size + READ_REQUEST_SIZE) size += READ_REQUEST_SIZE;
     return faultSize < size ? new Uint8Array(0) : this.#bytes.slice(faultAt, faultAt + size);
   }
+}
+
+function disposedInUse(): StreamFault {
+  return new StreamFault(Causes.LOCAL, "a region disposed while work used it");
+}
+
+function isImmediate(opcode: number): boolean {
+  return opcode === Rdmap.IMMEDIATE || opcode === Rdmap.IMMEDIATE_SOLICITED;
 }
 
 function invalidates(opcode: number): boolean {

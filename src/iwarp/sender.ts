@@ -4,16 +4,20 @@
  *
  * @module
  */
-import { Opcode, Status } from "../rdma/completion.ts";
+import { isAnswered, Opcode, Status } from "../rdma/completion.ts";
 import { crc32cOf } from "../rdma/crc32c.ts";
 import type { EndpointStatistics } from "../rdma/statistics.ts";
 import type { Agreement } from "./negotiation.ts";
 import { type CompletionQueue, ResponseSlot, Ring, SendSlot } from "./queues.ts";
 import { type Cause, Causes, encodeTerminate, StreamFault } from "./terminate.ts";
 import {
+  ATOMIC_REQUEST_SIZE,
+  ATOMIC_RESPONSE_SIZE,
+  AtomicOperation,
   FPDU_CRC_SIZE,
   FPDU_LENGTH_SIZE,
   fpduSize,
+  IMMEDIATE_SIZE,
   putTagged,
   putUntagged,
   Queue,
@@ -40,9 +44,9 @@ export interface SenderOptions {
 export class Sender {
   /** Posted work that has not completed; `head` is the oldest. */
   readonly queue: Ring<SendSlot>;
-  /** The peer's Reads to answer. */
+  /** The peer's Reads and atomics to answer. */
   readonly responses: Ring<ResponseSlot>;
-  /** Positions in `queue` of Reads under way, oldest first. */
+  /** Positions in `queue` of Reads and atomics under way, oldest first. */
   readonly reads: Ring<{ position: number }>;
   /** A Read of nothing is under way: to show readiness to receive, or to ask for a sign of life. */
   rtrReadPending = false;
@@ -57,7 +61,8 @@ export class Sender {
   #next = 0; // position in `queue` of the first request not yet wholly sent
   #answerNext = false; // whose turn it is
   #sendSequence = 1;
-  #readSequence = 1;
+  #readSequence = 1; // of Read and Atomic Requests
+  #atomicSequence = 1; // of Atomic Responses
   #terminate: Uint8Array | undefined;
   #ended = false;
   #into = new Uint8Array(0) as Uint8Array;
@@ -157,13 +162,13 @@ export class Sender {
     while (this.queue.length > 0 && this.queue.at(this.queue.head).done) {
       const slot = this.queue.at(this.queue.head++);
       this.#count(slot);
-      this.#completions.push(slot.id, slot.opcode, Status.SUCCESS, slot.length, 0);
+      this.#completions.push(slot.id, slot.opcode, Status.SUCCESS, slot.length);
       slot.region = undefined;
     }
   }
 
   /**
-   * Completes all that is left as failed: the oldest Read under way with `readStatus`, the request that was being sent
+   * Completes all that is left as failed: the oldest Read or atomic under way with `readStatus`, the request that was being sent
    * with `nextStatus`, the rest as flushed.
    */
   flush(readStatus: Status, nextStatus: Status): void {
@@ -172,7 +177,7 @@ export class Sender {
       const position = this.queue.head++;
       const slot = this.queue.at(position);
       const status = position === read ? readStatus : position === this.#next ? nextStatus : Status.FLUSHED;
-      this.#completions.push(slot.id, slot.opcode, status, 0, 0);
+      this.#completions.push(slot.id, slot.opcode, status, 0);
       slot.region = undefined;
     }
     this.#next = this.queue.head;
@@ -183,23 +188,25 @@ export class Sender {
 
   #count(slot: SendSlot): void {
     const statistics = this.#statistics;
-    if (slot.opcode === Opcode.WRITE) {
+    if (slot.opcode === Opcode.WRITE || slot.opcode === Opcode.WRITE_IMMEDIATE) {
       statistics.writes++;
       statistics.writeBytes += slot.length;
     } else if (slot.opcode === Opcode.READ) {
       statistics.reads++;
       statistics.readBytes += slot.length;
+    } else if (isAnswered(slot.opcode)) {
+      statistics.atomics++;
     } else {
       statistics.sends++;
       statistics.sendBytes += slot.length;
     }
   }
 
-  // A Read waits for one of the peer's inbound slots, and holds what is behind it: work leaves in order.
+  // What is answered waits for one of the peer's inbound slots, and holds what is behind it: work leaves in order.
   #sendable(): SendSlot | undefined {
     if (this.#next >= this.queue.tail) return undefined;
     const slot = this.queue.at(this.#next);
-    if (slot.opcode !== Opcode.READ) return slot;
+    if (!isAnswered(slot.opcode)) return slot;
     return this.reads.length + (this.rtrReadPending ? 1 : 0) >= this.#ord ? undefined : slot;
   }
 
@@ -211,8 +218,19 @@ export class Sender {
     const ownTurn = own !== undefined && (own.moved > 0 || !this.#answerNext);
     if (answer !== undefined && (answer.moved > 0 || !ownTurn)) return this.#emitResponse(at, answer);
     if (own === undefined) return at;
-    if (own.opcode === Opcode.READ) return this.#emitRead(at, own);
-    return own.opcode === Opcode.WRITE ? this.#emitWrite(at, own) : this.#emitSend(at, own);
+    switch (own.opcode) {
+      case Opcode.READ:
+        return this.#emitRead(at, own);
+      case Opcode.WRITE:
+        return this.#emitWrite(at, own);
+      case Opcode.WRITE_IMMEDIATE:
+        return own.moved < own.length ? this.#emitWrite(at, own) : this.#emitImmediate(at, own);
+      case Opcode.FETCH_ADD:
+      case Opcode.COMPARE_SWAP:
+        return this.#emitAtomic(at, own);
+      default:
+        return this.#emitSend(at, own);
+    }
   }
 
   #emitReadyToReceive(at: number): number {
@@ -244,8 +262,19 @@ export class Sender {
       slot.offset + slot.moved,
       size,
     );
-    this.#advance(slot, size, last);
+    this.#advance(slot, size, last && slot.opcode === Opcode.WRITE);
     return at;
+  }
+
+  // 32 bits as InfiniBand has them, and as many that are reserved, which is how Chelsio's hardware does it.
+  #emitImmediate(at: number, slot: SendSlot): number {
+    const payload = at + FPDU_LENGTH_SIZE + UNTAGGED_HEADER_SIZE;
+    this.#view.setUint32(payload, slot.immediate);
+    this.#view.setUint32(payload + 4, 0);
+    const sequence = this.#sendSequence;
+    this.#sendSequence = (sequence + 1) >>> 0;
+    this.#advance(slot, 0, true);
+    return this.#sealUntagged(at, Rdmap.IMMEDIATE, Queue.SEND, sequence, IMMEDIATE_SIZE);
   }
 
   #emitSend(at: number, slot: SendSlot): number {
@@ -272,6 +301,31 @@ export class Sender {
     return this.#emitReadRequest(at, sinkStag, addressHigh, offset, length, remoteKey, remoteHigh, remoteLow);
   }
 
+  #emitAtomic(at: number, slot: SendSlot): number {
+    const payload = at + FPDU_LENGTH_SIZE + UNTAGGED_HEADER_SIZE;
+    const view = this.#view;
+    const sequence = this.#readSequence;
+    this.#readSequence = (sequence + 1) >>> 0;
+    this.reads.push().position = this.#next++;
+    this.#answerNext = true;
+    slot.sinkStag = sequence;
+    const swaps = slot.opcode === Opcode.COMPARE_SWAP;
+    view.setUint32(payload, swaps ? AtomicOperation.COMPARE_SWAP : AtomicOperation.FETCH_ADD);
+    view.setUint32(payload + 4, sequence);
+    view.setUint32(payload + 8, slot.remoteKey);
+    view.setUint32(payload + 12, slot.remoteHigh);
+    view.setUint32(payload + 16, slot.remoteLow);
+    view.setUint32(payload + 20, slot.valueHigh);
+    view.setUint32(payload + 24, slot.valueLow);
+    view.setInt32(payload + 28, swaps ? -1 : 0); // all bits are exchanged; the sum is one field
+    view.setInt32(payload + 32, swaps ? -1 : 0);
+    view.setUint32(payload + 36, slot.compareHigh);
+    view.setUint32(payload + 40, slot.compareLow);
+    view.setInt32(payload + 44, -1);
+    view.setInt32(payload + 48, -1);
+    return this.#sealUntagged(at, Rdmap.ATOMIC_REQUEST, Queue.READ_REQUEST, sequence, ATOMIC_REQUEST_SIZE);
+  }
+
   #emitReadRequest(
     at: number,
     sinkStag: number,
@@ -293,11 +347,11 @@ export class Sender {
     view.setUint32(payload + 24, sourceLow);
     const sequence = this.#readSequence;
     this.#readSequence = (sequence + 1) >>> 0;
-    putUntagged(view, at + FPDU_LENGTH_SIZE, Rdmap.READ_REQUEST, true, 0, Queue.READ_REQUEST, sequence, 0);
-    return this.#seal(at, UNTAGGED_HEADER_SIZE + READ_REQUEST_SIZE);
+    return this.#sealUntagged(at, Rdmap.READ_REQUEST, Queue.READ_REQUEST, sequence, READ_REQUEST_SIZE);
   }
 
   #emitResponse(at: number, slot: ResponseSlot): number {
+    if (slot.atomic) return this.#emitAtomicResponse(at, slot);
     const region = slot.region; // none where nothing is read
     if (region !== undefined && (slot.sourceStag !== region.remoteKey || !region.valid)) {
       throw new StreamFault(Causes.READ_STAG, slot.sourceStag);
@@ -317,6 +371,19 @@ export class Sender {
       this.responses.head++;
     }
     return at;
+  }
+
+  #emitAtomicResponse(at: number, slot: ResponseSlot): number {
+    const payload = at + FPDU_LENGTH_SIZE + UNTAGGED_HEADER_SIZE;
+    this.#view.setUint32(payload, slot.sinkStag);
+    this.#view.setUint32(payload + 4, slot.sinkHigh);
+    this.#view.setUint32(payload + 8, slot.sinkLow);
+    const sequence = this.#atomicSequence;
+    this.#atomicSequence = (sequence + 1) >>> 0;
+    this.#statistics.servedAtomics++;
+    this.#answerNext = false;
+    this.responses.head++;
+    return this.#sealUntagged(at, Rdmap.ATOMIC_RESPONSE, Queue.ATOMIC_RESPONSE, sequence, ATOMIC_RESPONSE_SIZE);
   }
 
   #advance(slot: SendSlot, size: number, last: boolean): void {
@@ -364,6 +431,12 @@ export class Sender {
     // A region disposed under its own work has no bytes left; what lies in the buffer must not leave in their place.
     if (from + size > bytes.length) throw new StreamFault(Causes.LOCAL, "a region disposed while work used it");
     if (size > 0) this.#into.set(bytes.subarray(from, from + size), to);
+  }
+
+  // A message of one segment, whose payload is in place.
+  #sealUntagged(at: number, opcode: number, queue: number, sequence: number, size: number): number {
+    putUntagged(this.#view, at + FPDU_LENGTH_SIZE, opcode, true, 0, queue, sequence, 0);
+    return this.#seal(at, UNTAGGED_HEADER_SIZE + size);
   }
 
   // Length in front, zeroed padding and CRC behind.

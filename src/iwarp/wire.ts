@@ -1,6 +1,6 @@
 /**
  * The bytes of an open stream: MPA's FPDUs, DDP's segment headers, RDMAP's opcodes and Read Requests (RFC 5044 §4,
- * RFC 5041 §4, RFC 5040 §4). Everything is big-endian but the CRC.
+ * RFC 5041 §4, RFC 5040 §4), immediate data and atomics (RFC 7306). Everything is big-endian but the CRC.
  *
  * @module
  */
@@ -15,10 +15,16 @@ export const TAGGED_HEADER_SIZE = 14;
 export const UNTAGGED_HEADER_SIZE = 18;
 /** Payload of an RDMA Read Request (RFC 5040 §4.4). */
 export const READ_REQUEST_SIZE = 28;
+/** Immediate data (RFC 7306 §6.2). */
+export const IMMEDIATE_SIZE = 8;
+/** Payload of an Atomic Request (RFC 7306 §5.2.1). */
+export const ATOMIC_REQUEST_SIZE = 52;
+/** Payload of an Atomic Response (RFC 7306 §5.2.2). */
+export const ATOMIC_RESPONSE_SIZE = 12;
 /** The longest ULPDU that MPA's 16-bit length can say. */
 export const MAX_ULPDU_SIZE = 0xffff;
 
-/** RDMAP's opcodes (RFC 5040 §4.1). */
+/** RDMAP's opcodes (RFC 5040 §4.1, RFC 7306 §4.1). */
 export const Rdmap = {
   /** Tagged: RDMA Write. */
   WRITE: 0,
@@ -36,16 +42,34 @@ export const Rdmap = {
   SEND_SOLICITED_INVALIDATE: 6,
   /** Untagged, queue 2. */
   TERMINATE: 7,
+  /** Untagged, queue 0. */
+  IMMEDIATE: 8,
+  /** Immediate Data with Solicited Event. */
+  IMMEDIATE_SOLICITED: 9,
+  /** Untagged, queue 1. */
+  ATOMIC_REQUEST: 10,
+  /** Untagged, queue 3. */
+  ATOMIC_RESPONSE: 11,
 } as const;
 
-/** DDP's untagged queues (RFC 5040 §4.1). */
+/** The operations of Atomic Requests (RFC 7306 §10.1). */
+export const AtomicOperation = {
+  /** Adds, within fields that the mask marks the ends of. */
+  FETCH_ADD: 0,
+  /** Exchanges masked bits if others, masked too, are as expected. */
+  COMPARE_SWAP: 2,
+} as const;
+
+/** DDP's untagged queues (RFC 5040 §4.1, RFC 7306 §4.1). */
 export const Queue = {
-  /** Sends. */
+  /** Sends and immediate data. */
   SEND: 0,
-  /** RDMA Read Requests. */
+  /** RDMA Read Requests and Atomic Requests. */
   READ_REQUEST: 1,
   /** Terminate. */
   TERMINATE: 2,
+  /** Atomic Responses. */
+  ATOMIC_RESPONSE: 3,
 } as const;
 
 const TAGGED = 0x80;

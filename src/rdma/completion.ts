@@ -16,9 +16,39 @@ export const Opcode = {
   READ: 3,
   /** A posted receive that a peer's Send filled. */
   RECEIVE: 4,
+  /** RDMA Write, and 32 bits that complete the peer's next posted receive once its bytes are placed. */
+  WRITE_IMMEDIATE: 5,
+  /** A posted receive that a peer's Write with Immediate completed; its buffer is as it was. */
+  RECEIVE_IMMEDIATE: 6,
+  /** Atomic addition to eight bytes of the peer's memory. */
+  FETCH_ADD: 7,
+  /** Atomic exchange of eight bytes of the peer's memory, if they are what was expected. */
+  COMPARE_SWAP: 8,
 } as const;
 /** One of {@linkcode Opcode}'s values. */
 export type Opcode = typeof Opcode[keyof typeof Opcode];
+
+const OPCODE_TEXTS = [
+  "Send",
+  "Send with Invalidate",
+  "RDMA Write",
+  "RDMA Read",
+  "Receive",
+  "RDMA Write with Immediate",
+  "Receive of immediate data",
+  "Fetch and Add",
+  "Compare and Swap",
+];
+
+/** An opcode in words, `RDMA Read`. */
+export function opcodeText(opcode: Opcode): string {
+  return OPCODE_TEXTS[opcode] ?? `opcode ${opcode}`;
+}
+
+/** Whether an opcode asks the peer for an answer: RDMA Reads and atomics, which share the depth of Reads. */
+export function isAnswered(opcode: Opcode): boolean {
+  return opcode === Opcode.READ || opcode >= Opcode.FETCH_ADD;
+}
 
 /** How a work request ended; the numbers are rdma-core's `ibv_wc_status`. */
 export const Status = {
@@ -59,10 +89,12 @@ export class Completion {
   opcode: Opcode = Opcode.SEND;
   /** How it ended; of a flushed or failed completion only `id`, `opcode` and `status` mean anything. */
   status: Status = Status.SUCCESS;
-  /** Bytes received, of a RECEIVE; bytes moved, of anything else. */
+  /** Bytes received, of a RECEIVE; 0 of a RECEIVE_IMMEDIATE; bytes moved, of anything else. */
   length = 0;
   /** The key that the peer's Send with Invalidate withdrew; 0 if none. */
   invalidatedKey = 0;
+  /** The 32 bits that came with a RECEIVE_IMMEDIATE; 0 of anything else. */
+  immediate = 0;
 }
 
 /** An array of `count` completions to poll into. */

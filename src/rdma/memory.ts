@@ -12,6 +12,8 @@ export const Access = {
   REMOTE_WRITE: 2,
   /** A peer that holds the key may RDMA Read. */
   REMOTE_READ: 4,
+  /** A peer that holds the key may carry out atomic operations. */
+  REMOTE_ATOMIC: 8,
   /** A peer that holds the key may Send with Invalidate it (RFC 5040 §5.3); without this bit such a Send is an error. */
   REMOTE_INVALIDATE: 0x10000,
 } as const;

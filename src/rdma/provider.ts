@@ -40,18 +40,30 @@ export interface Capabilities {
    * have completed when it left, the end that follows may look graceful on either side.
    */
   readonly reportsRefusals: boolean;
+  /** Whether Writes carry immediate data. Where not, `postSend` throws CapabilityError for WRITE_IMMEDIATE. */
+  readonly immediate: boolean;
+  /**
+   * Whether there are atomics. Where not, `postSend` throws CapabilityError for them, and `register` for
+   * `Access.REMOTE_ATOMIC`. They are atomic among themselves, over all connections of the domain.
+   */
+  readonly atomics: boolean;
   /** How long private data may be. */
   readonly privateData: PrivateDataLimits;
 }
 
 /** How an endpoint is set up. Times are milliseconds. */
 export interface EndpointOptions {
-  /** Sends, Writes and Reads that may be posted and not yet completed. Default 256. */
+  /** Sends, Writes, Reads and atomics that may be posted and not yet completed. Default 256. */
   sendDepth?: number;
   /** Receives that may be posted and not yet completed. Default 256. */
   receiveDepth?: number;
-  /** RDMA Reads outstanding in each direction, at most (ORD and IRD); the peer may lower it. Default 16. */
+  /** RDMA Reads and atomics outstanding in each direction, at most (ORD and IRD); the peer may lower it. Default 16. */
   readDepth?: number;
+  /**
+   * Whether the peer's Writes with Immediate are taken, each by a posted receive. Where not, one ends the connection.
+   * Default false.
+   */
+  immediate?: boolean;
   /** Bytes for the peer's set-up, at most {@linkcode Capabilities.privateData}. Some fabrics pad them with zeros. */
   privateData?: Uint8Array;
   /** How long the connection's set-up may take. Default 5,000. */
@@ -66,18 +78,29 @@ export interface EndpointOptions {
 export interface SendWork {
   /** Comes back in the completion. */
   id: number;
-  /** SEND, SEND_INVALIDATE, WRITE or READ. */
+  /** SEND, SEND_INVALIDATE, WRITE, WRITE_IMMEDIATE, READ, FETCH_ADD or COMPARE_SWAP. */
   opcode: Opcode;
-  /** Local memory of the same protection domain: what is sent or written, or the sink of a READ. */
+  /**
+   * Local memory of the same protection domain: what is sent or written, or the sink of a READ, or where an atomic puts
+   * the eight bytes as they were before, in this machine's byte order.
+   */
   region: MemoryRegion;
   /** First byte within `region`. */
   offset: number;
-  /** Bytes; 0 is a message like any other. */
+  /** Bytes; 0 is a message like any other. 8 of an atomic. */
   length: number;
-  /** Where in the peer's address space, of WRITE and READ. */
+  /** Where in the peer's address space, of all but Sends. Of an atomic a multiple of eight. */
   remoteAddress?: bigint;
-  /** The peer's key, of WRITE and READ; the key to withdraw, of SEND_INVALIDATE. */
+  /** The peer's key, of all but Sends; the key to withdraw, of SEND_INVALIDATE. */
   remoteKey?: number;
+  /** What comes with a WRITE_IMMEDIATE, 32 bits. */
+  immediate?: number;
+  /** What a FETCH_ADD adds, 64 bits; what is carried beyond them is lost. */
+  add?: bigint;
+  /** What a COMPARE_SWAP expects, 64 bits. */
+  compare?: bigint;
+  /** What a COMPARE_SWAP puts there. */
+  swap?: bigint;
 }
 
 /** Why and how a connection ended. */
@@ -111,7 +134,7 @@ export interface Endpoint extends AsyncDisposable {
   readonly closed: Promise<Closure>;
   /** Called, never from within a call into the endpoint, when completions wait; poll until it returns 0. */
   onCompletions: (() => void) | undefined;
-  /** Lends `length` bytes at `offset` of `region` to the peer's next Send. Throws SystemError ENOMEM when the queue is full. */
+  /** Lends `length` bytes at `offset` of `region` to the peer's next Send, or to its next Write with Immediate, which leaves them alone. Throws SystemError ENOMEM when the queue is full. */
   postReceive(id: number, region: MemoryRegion, offset: number, length: number): void;
   /** Queues one request, or a list in order; a list is taken whole or not at all. Throws SystemError ENOMEM when it does not fit. */
   postSend(work: SendWork | readonly SendWork[]): void;
@@ -155,7 +178,7 @@ export interface ProtectionDomain extends Disposable {
   readonly regionCount: number;
   /**
    * Allocates and registers zeroed memory. `access` is an or of {@linkcode Access}: ask for the least. Throws RangeError,
-   * SystemError, and CapabilityError for REMOTE_INVALIDATE where there is no {@linkcode Capabilities.remoteInvalidate}.
+   * SystemError, and CapabilityError for a right that the {@linkcode Capabilities} do not have.
    */
   register(length: number, access: number): MemoryRegion;
   /** Connects. Throws VerbsError with code `refused`, `unreachable`, `rejected`, `timeout`, `aborted`, `lost` or `protocol`. */

@@ -10,7 +10,7 @@ export class EndpointStatistics {
   sends = 0;
   /** Bytes of those. */
   sendBytes = 0;
-  /** Sends received. */
+  /** Sends received, and Writes with Immediate. */
   receives = 0;
   /** Bytes of those. */
   receiveBytes = 0;
@@ -22,10 +22,14 @@ export class EndpointStatistics {
   reads = 0;
   /** Bytes of those. */
   readBytes = 0;
+  /** Atomics this side issued and got answered. */
+  atomics = 0;
   /** Bytes a peer's RDMA Writes placed here. */
   placedBytes = 0;
   /** Bytes a peer's RDMA Reads took from here. */
   servedBytes = 0;
+  /** A peer's atomics carried out here. */
+  servedAtomics = 0;
   /** Errors that ended the connection, and refusals, by reason. */
   readonly errors = new Counters();
 }

@@ -11,6 +11,17 @@ import type { SendWork } from "./provider.ts";
 /** From such an address no request reaches past the end of all addresses. */
 const WELL_WITHIN = 0xffff_ffff_0000_0000n;
 
+/** What can be posted to a send queue. */
+const KNOWN: ReadonlySet<number> = new Set([
+  Opcode.SEND,
+  Opcode.SEND_INVALIDATE,
+  Opcode.WRITE,
+  Opcode.WRITE_IMMEDIATE,
+  Opcode.READ,
+  Opcode.FETCH_ADD,
+  Opcode.COMPARE_SWAP,
+]);
+
 /** A depth of {@linkcode EndpointOptions}. Throws ConfigError unless it is a whole number from `least` to 65,536. */
 export function checkDepth(name: string, value: number, least = 1): number {
   if (Number.isInteger(value) && value >= least && value <= 65_536) return value;
@@ -23,21 +34,40 @@ export function checkReceive(region: MemoryRegion, offset: number, length: numbe
   requireLocalWrite(region, "postReceive");
 }
 
-/** Throws RangeError for work that makes no sense, VerbsError for an RDMA Read where the peer allows none. */
+/** Throws RangeError for work that makes no sense, VerbsError for an RDMA Read or an atomic where the peer allows none. */
 export function checkSend(work: SendWork, readsAllowed: boolean): void {
+  const { opcode } = work;
   checkRange(work.offset, work.length, work.region.length);
-  if (work.opcode === Opcode.SEND) return;
-  if (work.opcode !== Opcode.SEND_INVALIDATE && work.opcode !== Opcode.WRITE && work.opcode !== Opcode.READ) {
-    throw new RangeError(`postSend: opcode ${work.opcode} is no Send, Write or Read`);
-  }
+  if (opcode === Opcode.SEND) return;
+  if (!KNOWN.has(opcode)) throw new RangeError(`postSend: opcode ${opcode} is no Send, Write, Read or atomic`);
   if (work.remoteKey === undefined) throw new RangeError("postSend: remoteKey is missing");
-  if (work.opcode === Opcode.SEND_INVALIDATE) return;
+  if (opcode === Opcode.SEND_INVALIDATE) return;
   if (work.remoteAddress === undefined) throw new RangeError("postSend: remoteAddress is missing");
   if (work.remoteAddress < 0n || work.remoteAddress > WELL_WITHIN) checkEnd(work.remoteAddress, work.length);
-  if (work.opcode !== Opcode.READ) return;
-  requireLocalWrite(work.region, "postSend of an RDMA Read");
+  if (opcode === Opcode.WRITE) return;
+  if (opcode === Opcode.WRITE_IMMEDIATE) return checkImmediate(work.immediate);
+  requireLocalWrite(work.region, opcode === Opcode.READ ? "postSend of an RDMA Read" : "postSend of an atomic");
+  if (opcode !== Opcode.READ) checkAtomic(work, work.remoteAddress);
   if (!readsAllowed) {
     throw new VerbsError("postSend", "no reads", "the peer allows no RDMA Reads on this connection");
+  }
+}
+
+function checkImmediate(value: number | undefined): void {
+  if (value !== undefined && value >>> 0 === value) return;
+  throw new RangeError(`postSend: immediate ${value} is not a whole number of 32 bits`);
+}
+
+function checkAtomic({ opcode, length, add, compare, swap }: SendWork, remoteAddress: bigint): void {
+  if (length !== 8) throw new RangeError(`postSend: an atomic of ${length} bytes, not 8`);
+  if ((remoteAddress & 7n) !== 0n) {
+    throw new RangeError(`postSend: remoteAddress ${remoteAddress} of an atomic is not aligned to 8`);
+  }
+  const operands = opcode === Opcode.FETCH_ADD ? { add } : { compare, swap };
+  for (const [name, value] of Object.entries(operands)) {
+    if (value === undefined || BigInt.asUintN(64, value) !== value) {
+      throw new RangeError(`postSend: ${name} ${value} is not a whole number of 64 bits`);
+    }
   }
 }
 

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { type Completion, completions, Opcode, Status, statusText } from "../rdma/completion.ts";
+import { type Completion, completions, Opcode, opcodeText, Status, statusText } from "../rdma/completion.ts";
 import { Deadline } from "../rdma/deadline.ts";
 import { CapabilityError, ConfigError, reasonOf, SystemError, VerbenaError, VerbsError } from "../rdma/errors.ts";
 import type { Closure, Endpoint, EndpointOptions, ProtectionDomain, SendWork } from "../rdma/provider.ts";
@@ -296,9 +296,9 @@ export class SmbDirectConnection implements AsyncDisposable {
   #onCompletion(now: number, completion: Completion): void {
     const { id, opcode, status } = completion;
     if (status !== Status.SUCCESS && status !== Status.FLUSHED) {
-      const call = `${OPCODE_NAMES[opcode]} with ${this.peer}`;
+      const call = `${opcodeText(opcode)} with ${this.peer}`;
       const text = statusText(status);
-      this.statistics.errors.add(`${OPCODE_NAMES[opcode]}: ${text}`);
+      this.statistics.errors.add(`${opcodeText(opcode)}: ${text}`);
       this.#fail(new VerbsError(call, text, "the provider ended the connection"), 0);
     }
     if (opcode === Opcode.RECEIVE) {
@@ -441,5 +441,3 @@ export class SmbDirectConnection implements AsyncDisposable {
     }
   }
 }
-
-const OPCODE_NAMES = ["Send", "Send with Invalidate", "RDMA Write", "RDMA Read", "Receive"] as const;

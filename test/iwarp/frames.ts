@@ -94,3 +94,19 @@ export function ulpdusOf(stream: Uint8Array, crc = true): Uint8Array[] {
   }
   return found;
 }
+
+/** An Atomic Request's payload (RFC 7306 §5.2.1). */
+export function atomicRequest(
+  operation: number,
+  identifier: number,
+  target: { stag: number; address: bigint },
+  { value, mask, compare, compareMask }: { value: bigint; mask: bigint; compare: bigint; compareMask: bigint },
+): Uint8Array<ArrayBuffer> {
+  const words = [target.address, value, mask, compare, compareMask].map((word) => word.toString(16).padStart(16, "0"));
+  return hex(u32(operation) + u32(identifier) + u32(target.stag) + words.join(""));
+}
+
+/** An Atomic Response's payload (RFC 7306 §5.2.2). */
+export function atomicResponse(identifier: number, value: bigint): Uint8Array<ArrayBuffer> {
+  return hex(u32(identifier) + value.toString(16).padStart(16, "0"));
+}

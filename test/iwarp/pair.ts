@@ -16,6 +16,7 @@ export interface MachineOptions extends Partial<Omit<Agreement, "privateData">> 
   sendDepth?: number;
   receiveDepth?: number;
   ulpduSize?: number;
+  immediate?: boolean;
   table?: StagTable;
   /** Buffers to work in, one machine after the other; else it makes its own. */
   buffers?: Buffers;
@@ -40,13 +41,13 @@ export class Machine {
 
   constructor(options: MachineOptions = {}) {
     const { crc = true, ird = 4, ord = 4, readyToReceive = "none" } = options;
-    const { responder = false, sendDepth = 64, receiveDepth = 64, ulpduSize = 65_518 } = options;
+    const { responder = false, sendDepth = 64, receiveDepth = 64, ulpduSize = 65_518, immediate = false } = options;
     const buffers = options.buffers ?? new Buffers();
     this.#in = buffers.incoming;
     this.#out = buffers.outgoing;
     this.table = options.table ?? new StagTable();
     this.connection = new IwarpConnection(
-      { responder, sendDepth, receiveDepth, ulpduSize, peer: "10.0.0.9:7" },
+      { responder, sendDepth, receiveDepth, ulpduSize, immediate, peer: "10.0.0.9:7" },
       { crc, ird, ord, readyToReceive, privateData: new Uint8Array(0) },
       this.table,
     );

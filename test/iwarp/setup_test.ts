@@ -171,7 +171,7 @@ Deno.test("an endpoint that was prepared and then not accepted ends, and complet
     endpoint.postReceive(1, peer.domain.register(8, 1), 0, 8);
     closed = endpoint.closed;
     endpoint.closed.then(() =>
-      flushed = endpoint.poll([{ id: 0, opcode: 0, status: 0, length: 0, invalidatedKey: 0 }])
+      flushed = endpoint.poll([{ id: 0, opcode: 0, status: 0, length: 0, invalidatedKey: 0, immediate: 0 }])
     );
   };
   const error = await assertRejects(() => request.accept({ signal, prepare }), VerbsError);

@@ -6,11 +6,11 @@
 import { Opcode } from "../../src/rdma/completion.ts";
 import { Access } from "../../src/rdma/memory.ts";
 import type { IwarpRegion } from "../../src/iwarp/region.ts";
-import { type Header, readRequest, tagged, untagged } from "./frames.ts";
+import { atomicRequest, atomicResponse, type Header, readRequest, tagged, untagged } from "./frames.ts";
 import { Machine } from "./pair.ts";
 
 /** Every right. */
-export const OPEN = Access.LOCAL_WRITE | Access.REMOTE_WRITE | Access.REMOTE_READ;
+export const OPEN = Access.LOCAL_WRITE | Access.REMOTE_WRITE | Access.REMOTE_READ | Access.REMOTE_ATOMIC;
 /** Bytes that show where they were placed. */
 export const payload = (length: number): Uint8Array => new Uint8Array(length).fill(0xee);
 
@@ -55,6 +55,21 @@ export class Victim extends Machine {
     this.drain();
   }
 
+  /** Posts a Fetch and Add whose old value goes to bytes 8 … 15 of `sink`, and lets its request leave. */
+  fetchAdd(): void {
+    this.connection.postSend({
+      id: 2,
+      opcode: Opcode.FETCH_ADD,
+      region: this.sink,
+      offset: 8,
+      length: 8,
+      remoteAddress: 0n,
+      remoteKey: 7,
+      add: 1n,
+    });
+    this.drain();
+  }
+
   /** A segment of that Read's response. */
   response(at: number, length: number, last: boolean, stag = this.sink.remoteKey): Uint8Array {
     return tagged({ opcode: 2, last, stag, address: this.sink.address + BigInt(8 + at) }, payload(length));
@@ -73,3 +88,16 @@ export const read = (stag: number, address: bigint, size: number, more: Partial<
 /** A Read Request's, of a region. */
 export const readOf = (region: IwarpRegion, at: number, size: number, more: Partial<Header> = {}): Uint8Array =>
   read(region.remoteKey, region.address + BigInt(at), size, more);
+/** An Atomic Request's, Fetch and Add unless another operation is asked for. */
+export const atomic = (
+  stag: number,
+  address: bigint,
+  more: Partial<Header> & { operation?: number } = {},
+): Uint8Array => {
+  const { operation = 0, ...header } = more;
+  const operands = { value: 1n, mask: 0n, compare: 0n, compareMask: 0n };
+  return untagged({ opcode: 10, queue: 1, ...header }, atomicRequest(operation, 1, { stag, address }, operands));
+};
+/** An Atomic Response's. */
+export const atomicAnswer = (identifier: number, value: bigint, more: Partial<Header> = {}): Uint8Array =>
+  untagged({ opcode: 11, queue: 3, ...more }, atomicResponse(identifier, value));

@@ -4,6 +4,7 @@
  * @module
  */
 import { Status } from "../../src/rdma/completion.ts";
+import { atomics } from "./atomic_violations.ts";
 import { concat, tagged, untagged } from "./frames.ts";
 import { payload, read, readOf, send, type Victim, write } from "./victim.ts";
 
@@ -123,16 +124,21 @@ const headers: Violation[] = [
     quoted: 14,
     reason: "unexpected opcode",
   })),
-  ...([[0, 0], [1, 0], [2, 0], [7, 0], [8, 0], [9, 0], [15, 0], [3, 1], [7, 1], [10, 1], [3, 2], [1, 2]] as const).map((
-    [opcode, queue],
-  ): Violation => ({
-    what: `opcode ${opcode} in untagged queue ${queue}`,
-    offend: () => untagged({ opcode, queue }, payload(4)),
-    control: "0206",
-    quoted: 18,
-    reason: "unexpected opcode",
-  })),
-  ...[3, 0xffff_ffff].map((queue): Violation => ({
+  ...([
+    [0, [0, 1, 2, 7, 8, 9, 10, 11, 12, 15]],
+    [1, [3, 7, 8, 11]],
+    [2, [1, 3, 8, 10, 11]],
+    [3, [1, 3, 7, 8, 10]],
+  ] as const).flatMap(([queue, opcodes]) =>
+    opcodes.map((opcode): Violation => ({
+      what: `opcode ${opcode} in untagged queue ${queue}`,
+      offend: () => untagged({ opcode, queue }, payload(4)),
+      control: "0206",
+      quoted: 18,
+      reason: "unexpected opcode",
+    }))
+  ),
+  ...[4, 0xffff_ffff].map((queue): Violation => ({
     what: `untagged queue ${queue}`,
     offend: () => send(8, { queue }),
     control: "1201",
@@ -419,4 +425,4 @@ const responses: Violation[] = [
 ];
 
 /** All of them. */
-export const violations: readonly Violation[] = [...writes, ...headers, ...sends, ...reads, ...responses];
+export const violations: readonly Violation[] = [...writes, ...headers, ...sends, ...reads, ...responses, ...atomics];

@@ -9,7 +9,9 @@ import { CapabilityError, SystemError, VerbsError } from "../../src/rdma/errors.
 import { Access, type MemoryRegion } from "../../src/rdma/memory.ts";
 import type { Endpoint } from "../../src/rdma/provider.ts";
 import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "../assert.ts";
+import { extensions } from "./conformance_extensions.ts";
 import { complete, completeOne, connectPlayers, nextRequest, pattern, type Players, type Stage } from "./players.ts";
+import { readWork, sendWork, writeWork } from "./works.ts";
 
 /** What a pairing is known to fall short of. */
 export interface Shortcomings {
@@ -33,9 +35,11 @@ export function conformance(
   refusals(test, shortcomings);
   queues(test);
   connections(test);
+  extensions(test);
 }
 
-type Declare = (what: string, run: (stage: Stage) => Promise<void>) => void;
+/** Declares one test. */
+export type Declare = (what: string, run: (stage: Stage) => Promise<void>) => void;
 
 function messages(test: Declare): void {
   for (const length of [0, 1, 3, 4, 1_440, 65_504, 65_505, 1_048_579]) {
@@ -467,20 +471,4 @@ function connections(test: Declare): void {
     await serving;
     assertEquals([stage.active.regionCount, stage.passive.regionCount], [0, 0]);
   });
-}
-
-function sendWork(id: number, region: MemoryRegion, offset: number, length: number) {
-  return { id, opcode: Opcode.SEND, region, offset, length };
-}
-
-function writeWork(id: number, source: MemoryRegion, length: number, target: MemoryRegion, at: number) {
-  const { remoteKey } = target;
-  const remoteAddress = target.address + BigInt(at);
-  return { id, opcode: Opcode.WRITE, region: source, offset: 0, length, remoteAddress, remoteKey };
-}
-
-function readWork(id: number, sink: MemoryRegion, offset: number, length: number, source: MemoryRegion, at: number) {
-  const { remoteKey } = source;
-  const remoteAddress = source.address + BigInt(at);
-  return { id, opcode: Opcode.READ, region: sink, offset, length, remoteAddress, remoteKey };
 }

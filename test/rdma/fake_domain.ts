@@ -40,6 +40,8 @@ export class FakeDomain implements ProtectionDomain {
     maxReadDepth: 16,
     remoteInvalidate: true,
     reportsRefusals: true,
+    immediate: false,
+    atomics: false,
     privateData: { request: 248, reply: 248, refusal: 248 },
   };
   readonly regions = new Set<FakeRegion>();

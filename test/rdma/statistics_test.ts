@@ -61,5 +61,5 @@ Deno.test("statusText() names every status, and gives the number of any other", 
     "success",
     "status 99",
   ]);
-  assertEquals({ ...new Completion() }, { id: 0, opcode: 0, status: 0, length: 0, invalidatedKey: 0 });
+  assertEquals({ ...new Completion() }, { id: 0, opcode: 0, status: 0, length: 0, invalidatedKey: 0, immediate: 0 });
 });

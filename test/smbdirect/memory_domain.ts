@@ -68,6 +68,8 @@ export class MemoryDomain implements ProtectionDomain {
     maxReadDepth: 16,
     remoteInvalidate: true,
     reportsRefusals: true,
+    immediate: false,
+    atomics: false,
     privateData: { request: 248, reply: 248, refusal: 248 },
   };
   readonly regions = new Set<Region>();
@@ -302,7 +304,7 @@ export class MemoryEndpoint implements Endpoint {
   }
 
   #complete(id: number, opcode: Opcode, status: Status, length = 0, invalidatedKey = 0): void {
-    this.#done.push({ id, opcode, status, length, invalidatedKey });
+    this.#done.push({ id, opcode, status, length, invalidatedKey, immediate: 0 });
   }
 
   #notify(): void {

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { ibv_atomic_cap } from "../../../ffi/mod.ts";
 import { CapabilityError, SystemError, VerbsError } from "../../rdma/errors.ts";
 import { Access } from "../../rdma/memory.ts";
 import type { PrivateDataLimits } from "../../rdma/private_data.ts";
@@ -89,16 +90,6 @@ export class VerbsDomain implements DomainContract, EndpointResources {
     made.move();
   }
 
-  /** See {@linkcode EndpointResources}. */
-  get privateData(): PrivateDataLimits {
-    return this.capabilities.privateData;
-  }
-
-  /** See {@linkcode EndpointResources}. */
-  get maxReadDepth(): number {
-    return this.capabilities.maxReadDepth;
-  }
-
   /** Bytes registered now. */
   get registeredBytes(): number {
     this.#forgetDead();
@@ -117,6 +108,9 @@ export class VerbsDomain implements DomainContract, EndpointResources {
   register(length: number, access: number): MemoryRegion {
     if ((access & Access.REMOTE_INVALIDATE) !== 0) {
       throw new CapabilityError(`register ${length} bytes: ${this.transport} has no REMOTE_INVALIDATE; rotate keys`);
+    }
+    if ((access & Access.REMOTE_ATOMIC) !== 0 && !this.capabilities.atomics) {
+      throw new CapabilityError(`register ${length} bytes: ${this.transport} has no atomics`);
     }
     try {
       const region = this.domain.register(length, access);
@@ -276,6 +270,8 @@ function capabilitiesOf(context: Context, iwarp: boolean): Capabilities {
     maxReadDepth: Math.min(maxReadAtomic, maxReadAtomicDestination, 254), // 255 stands for all there are
     // The software devices have regions that no peer can invalidate, or do not tell which key a peer withdrew.
     remoteInvalidate: false,
+    immediate: !iwarp, // of RFC 7306 no device here has been seen to have anything
+    atomics: device.atomics !== ibv_atomic_cap.IBV_ATOMIC_NONE,
     reportsRefusals: !iwarp,
     privateData: iwarp ? IWARP_PRIVATE_DATA : INFINIBAND_PRIVATE_DATA,
   };

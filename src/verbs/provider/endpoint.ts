@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { ibv_wc_status } from "../../../ffi/mod.ts";
+import { ibv_wc_opcode, ibv_wc_status } from "../../../ffi/mod.ts";
 import { formatAddress } from "../../rdma/address.ts";
-import { type Completion, Opcode, Status, statusText } from "../../rdma/completion.ts";
+import { type Completion, Opcode, opcodeText, Status, statusText } from "../../rdma/completion.ts";
 import { CapabilityError, reasonOf, type VerbenaError, VerbsError } from "../../rdma/errors.ts";
 import type { MemoryRegion as RegionContract } from "../../rdma/memory.ts";
 import type { Closure, Endpoint, EndpointOptions, RdmaAddress, SendWork } from "../../rdma/provider.ts";
@@ -46,6 +46,7 @@ export class VerbsEndpoint implements Endpoint, QueueOwner {
   readonly #queuePair: QueuePair;
   readonly #work: EndpointWork;
   readonly #closed = Promise.withResolvers<Closure>();
+  readonly #immediate: boolean; // the peer's is taken
   readonly #hungUp = Promise.withResolvers<void>(); // the connection manager has seen the end
   readonly #single: SendWork[] = []; // a list for what is posted by itself
   #local: RdmaAddress = NOWHERE;
@@ -60,8 +61,9 @@ export class VerbsEndpoint implements Endpoint, QueueOwner {
   #started = false;
 
   /** Makes queue and queue pair. Throws VerbsError. */
-  constructor(resources: EndpointResources, id: ConnectionId, depths: Pick<Required<EndpointOptions>, Depths>) {
-    const { sendDepth, receiveDepth } = depths;
+  constructor(resources: EndpointResources, id: ConnectionId, settings: Pick<Required<EndpointOptions>, Settings>) {
+    const { sendDepth, receiveDepth, immediate } = settings;
+    this.#immediate = immediate;
     this.#resources = resources;
     this.#id = id;
     this.transport = resources.transport;
@@ -215,18 +217,26 @@ export class VerbsEndpoint implements Endpoint, QueueOwner {
   #check(work: SendWork): void {
     this.#ownRegion(work.region, "postSend");
     checkSend(work, this.#readsAllowed);
-    if (work.opcode === Opcode.SEND_INVALIDATE) {
-      throw new CapabilityError(
-        `postSend: ${this.transport} has no Send with Invalidate; send without, and rotate keys`,
-      );
-    }
+    const { opcode } = work;
+    const { immediate, atomics } = this.#resources.capabilities;
+    if (opcode === Opcode.SEND_INVALIDATE) throw this.#incapable("Send with Invalidate; send without, and rotate keys");
+    if (opcode === Opcode.WRITE_IMMEDIATE && !immediate) throw this.#incapable("immediate data; write, then send");
+    if (opcode >= Opcode.FETCH_ADD && !atomics) throw this.#incapable("atomics");
+  }
+
+  #incapable(what: string): CapabilityError {
+    return new CapabilityError(`postSend: ${this.transport} has no ${what}`);
   }
 
   #fill(batch: ReturnType<EndpointResources["sendBatch"]>, slot: number, work: SendWork): void {
-    const { opcode, length, remoteAddress = 0n, remoteKey = 0 } = work;
+    const { opcode, length, remoteAddress = 0n, remoteKey = 0, immediate = 0, add = 0n, compare = 0n, swap = 0n } =
+      work;
     if (opcode === Opcode.SEND) batch.send(slot);
     else if (opcode === Opcode.WRITE) batch.write(slot, remoteAddress, remoteKey);
-    else batch.read(slot, remoteAddress, remoteKey);
+    else if (opcode === Opcode.READ) batch.read(slot, remoteAddress, remoteKey);
+    else if (opcode === Opcode.FETCH_ADD) batch.fetchAndAdd(slot, remoteAddress, remoteKey, add);
+    else if (opcode === Opcode.COMPARE_SWAP) batch.compareAndSwap(slot, remoteAddress, remoteKey, compare, swap);
+    else batch.writeWithImmediate(slot, remoteAddress, remoteKey, immediate);
     // To some hardware a piece of 0 bytes is one of 2 GiB; a Read must have its piece.
     if (length > 0 || opcode === Opcode.READ) batch.from(work.region as MemoryRegion, work.offset, length);
   }
@@ -254,8 +264,10 @@ export class VerbsEndpoint implements Endpoint, QueueOwner {
         const id = completions.shortId(index);
         const status = completions.status(index);
         if (status !== ibv_wc_status.IBV_WC_SUCCESS) this.#failed(id, status);
-        else if (id >= RECEIVE) this.#received(id - RECEIVE, completions.byteLength(index));
-        else this.#sent(id);
+        else if (id < RECEIVE) this.#sent(id);
+        else if (completions.opcode(index) === ibv_wc_opcode.IBV_WC_RECV_RDMA_WITH_IMM) {
+          this.#receivedImmediate(id - RECEIVE, completions.immediate(index));
+        } else this.#received(id - RECEIVE, completions.byteLength(index));
       }
     }
     if (total > 0 && this.#settled !== undefined) this.#settled();
@@ -268,6 +280,17 @@ export class VerbsEndpoint implements Endpoint, QueueOwner {
     this.statistics.receiveBytes += length;
   }
 
+  #receivedImmediate(slot: number, immediate: number): void {
+    const { receives } = this.#work;
+    if (this.#immediate) {
+      receives.turnImmediate(slot, immediate);
+      return this.#received(slot, 0);
+    }
+    this.#work.complete(receives, slot, Status.FLUSHED, 0);
+    const reason = "the peer sent immediate data, which was not asked for";
+    this.#end({ graceful: false, error: new VerbsError(this.#call, "terminated", reason) });
+  }
+
   #sent(slot: number): void {
     const { statistics } = this;
     const { sends } = this.#work;
@@ -277,13 +300,13 @@ export class VerbsEndpoint implements Endpoint, QueueOwner {
     if (opcode === Opcode.SEND) {
       statistics.sends++;
       statistics.sendBytes += length;
-    } else if (opcode === Opcode.WRITE) {
+    } else if (opcode === Opcode.WRITE || opcode === Opcode.WRITE_IMMEDIATE) {
       statistics.writes++;
       statistics.writeBytes += length;
-    } else {
+    } else if (opcode === Opcode.READ) {
       statistics.reads++;
       statistics.readBytes += length;
-    }
+    } else statistics.atomics++;
   }
 
   #failed(id: number, workStatus: number): void {
@@ -297,7 +320,7 @@ export class VerbsEndpoint implements Endpoint, QueueOwner {
     if (workStatus === ibv_wc_status.IBV_WC_WR_FLUSH_ERR && this.#resources.iwarp) return this.#flushed(isReceive);
     const call = isReceive
       ? `receive from ${formatAddress(this.#remote)}`
-      : `${OPERATIONS[opcode]} to ${formatAddress(this.#remote)}`;
+      : `${opcodeText(opcode)} to ${formatAddress(this.#remote)}`;
     // Work that is flushed while the connection stands: the queue pair broke under what the peer did.
     const error = workStatus === ibv_wc_status.IBV_WC_WR_FLUSH_ERR
       ? new VerbsError(this.#call, "terminated", "the peer asked for what it may not have, or broke the protocol")
@@ -406,7 +429,7 @@ export class VerbsEndpoint implements Endpoint, QueueOwner {
   }
 }
 
-type Depths = "sendDepth" | "receiveDepth";
+type Settings = "sendDepth" | "receiveDepth" | "immediate";
 
 const NOWHERE: RdmaAddress = { hostname: "", port: 0 };
 const TOO_SHORT: readonly number[] = [
@@ -414,7 +437,6 @@ const TOO_SHORT: readonly number[] = [
   ibv_wc_status.IBV_WC_LOC_QP_OP_ERR,
   ibv_wc_status.IBV_WC_REM_INV_REQ_ERR,
 ];
-const OPERATIONS = ["Send", "Send with Invalidate", "RDMA Write", "RDMA Read"];
 
 // The contract's statuses are verbs'; of the others, those of a transport that gave up say that nobody knows what the
 // peer saw. Of a receive only its length can be wrong: rxe tells that in the words of a request that makes no sense.

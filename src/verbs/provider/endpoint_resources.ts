@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { PrivateDataLimits } from "../../rdma/private_data.ts";
+import type { Capabilities } from "../../rdma/provider.ts";
 import type { ConnectionId } from "../connection/connection_id.ts";
 import type { EventDispatcher } from "../connection/event_dispatcher.ts";
 import type { ProtectionDomain } from "../protection_domain.ts";
@@ -28,10 +28,8 @@ export interface EndpointResources {
   readonly completions: WorkCompletions;
   /** Room for one receive. */
   readonly receiveBatch: ReceiveBatch;
-  /** Private data there is room for. */
-  readonly privateData: PrivateDataLimits;
-  /** RDMA Reads that an endpoint may have under way. */
-  readonly maxReadDepth: number;
+  /** What the device can do. */
+  readonly capabilities: Capabilities;
   /** Room for `count` sends. */
   sendBatch(count: number): SendBatch;
   /** Runs something once no call on the identifier is under way in another thread, which is now in most cases. */

@@ -123,7 +123,7 @@ class VerbsRequest implements ConnectionRequest {
 
   reject(privateData: Uint8Array = new Uint8Array(0)): Promise<void> {
     return new Promise((resolve) => {
-      checkPrivateData(privateData, "refusal", this.#resources.privateData);
+      checkPrivateData(privateData, "refusal", this.#resources.capabilities.privateData);
       this.#answer();
       try {
         if (!this.#event.id.disposed) this.#event.id.reject(Uint8Array.from(privateData));

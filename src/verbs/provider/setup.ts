@@ -15,11 +15,12 @@ import { VerbsEndpoint } from "./endpoint.ts";
 import type { EndpointResources } from "./endpoint_resources.ts";
 
 /** An endpoint's depths, chosen and within what the device can; the device says itself when queues are too deep. */
-export function depthsOf(
+export function settingsOf(
   options: EndpointOptions,
   maxReadDepth: number,
-): Pick<Required<EndpointOptions>, "sendDepth" | "receiveDepth" | "readDepth"> {
+): Pick<Required<EndpointOptions>, "sendDepth" | "receiveDepth" | "readDepth" | "immediate"> {
   return {
+    immediate: options.immediate ?? false,
     sendDepth: checkDepth("sendDepth", options.sendDepth ?? 256),
     receiveDepth: checkDepth("receiveDepth", options.receiveDepth ?? 256),
     readDepth: Math.min(checkDepth("readDepth", options.readDepth ?? 16, 0), maxReadDepth),
@@ -49,15 +50,16 @@ export async function establish(
   wishes: Wishes,
   begin: (parameters: ConnectionParameters) => void | Promise<void>,
 ): Promise<VerbsEndpoint> {
-  const depths = depthsOf(options, resources.maxReadDepth);
+  const { capabilities } = resources;
+  const settings = settingsOf(options, capabilities.maxReadDepth);
   const privateData = options.privateData ?? new Uint8Array(0);
-  checkPrivateData(privateData, wishes.place, resources.privateData);
-  const endpoint = new VerbsEndpoint(resources, id, depths);
+  checkPrivateData(privateData, wishes.place, capabilities.privateData);
+  const endpoint = new VerbsEndpoint(resources, id, settings);
   try {
     options.prepare?.(endpoint);
     const offered = wishes.request?.parameters;
-    const responderResources = Math.min(depths.readDepth, offered?.responderResources ?? depths.readDepth);
-    const initiatorDepth = Math.min(depths.readDepth, offered?.initiatorDepth ?? depths.readDepth);
+    const responderResources = Math.min(settings.readDepth, offered?.responderResources ?? settings.readDepth);
+    const initiatorDepth = Math.min(settings.readDepth, offered?.initiatorDepth ?? settings.readDepth);
     await begin({ privateData, responderResources, initiatorDepth });
     if (wishes.place === "reply") endpoint.tune();
     const event = await expectEvent(wishes.call, events, "ESTABLISHED", deadline.signal);

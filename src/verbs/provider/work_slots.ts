@@ -3,8 +3,8 @@
  *
  * @module
  */
-import type { Completion, Opcode } from "../../rdma/completion.ts";
-import { Status } from "../../rdma/completion.ts";
+import type { Completion } from "../../rdma/completion.ts";
+import { Opcode, Status } from "../../rdma/completion.ts";
 
 /** No status: the device has it. */
 const OUTSTANDING = 255;
@@ -18,6 +18,7 @@ export class WorkSlots {
   readonly #opcodes: Uint8Array<ArrayBuffer>;
   readonly #statuses: Uint8Array<ArrayBuffer>;
   readonly #lengths: Uint32Array<ArrayBuffer>;
+  readonly #immediates: Uint32Array<ArrayBuffer>;
   // Positions only grow; a position's slot is what is left of it by the depth.
   #posted = 0;
   #ready = 0; // everything before it has completed
@@ -30,6 +31,7 @@ export class WorkSlots {
     this.#opcodes = new Uint8Array(depth);
     this.#statuses = new Uint8Array(depth);
     this.#lengths = new Uint32Array(depth);
+    this.#immediates = new Uint32Array(depth);
   }
 
   /** Requests that fit now. */
@@ -43,8 +45,8 @@ export class WorkSlots {
   }
 
   /** The opcode of a slot. */
-  opcode(slot: number): number {
-    return this.#opcodes[slot] as number;
+  opcode(slot: number): Opcode {
+    return this.#opcodes[slot] as Opcode;
   }
 
   /** The length of a slot's request. */
@@ -59,8 +61,15 @@ export class WorkSlots {
     this.#opcodes[slot] = opcode;
     this.#statuses[slot] = OUTSTANDING;
     this.#lengths[slot] = length;
+    this.#immediates[slot] = 0;
     this.#outstanding++;
     return slot;
+  }
+
+  /** A slot's receive is completed by immediate data, and not by a Send. */
+  turnImmediate(slot: number, immediate: number): void {
+    this.#opcodes[slot] = Opcode.RECEIVE_IMMEDIATE;
+    this.#immediates[slot] = immediate;
   }
 
   /**
@@ -92,12 +101,13 @@ export class WorkSlots {
     into.status = this.#statuses[slot] as Status;
     into.length = this.#lengths[slot] as number;
     into.invalidatedKey = 0;
+    into.immediate = this.#immediates[slot] as number;
   }
 }
 
 /** Both queues of an endpoint. Their completions are taken in the order in which they came. */
 export class EndpointWork {
-  /** Sends, Writes and Reads. */
+  /** Sends, Writes, Reads and atomics. */
   readonly sends: WorkSlots;
   /** Receives. */
   readonly receives: WorkSlots;
