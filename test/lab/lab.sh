@@ -28,6 +28,7 @@ packages=(
   debian-archive-keyring gcc libc6-dev make xz-utils kmod cpio busybox-static
   qemu-system-x86 iproute2 util-linux
   ibverbs-providers ibverbs-utils rdmacm-utils perftest ksmbd-tools cifs-utils
+  tshark
 )
 
 say() { echo "lab: $*" >&2; }
@@ -239,8 +240,8 @@ test_in_guest() {
   done
   [ ${#files[@]} -gt 0 ] || files=(test/lab/)
   deno check --quiet "${files[@]}" || give_up 1 "the tests do not type-check"
-  # a guest without its devices fails, rather than skips
-  export REQUIRE_CAPABILITIES=${REQUIRE_CAPABILITIES:-rxe,siw}
+  # a guest without its devices, or tshark, fails rather than skips
+  export REQUIRE_CAPABILITIES=${REQUIRE_CAPABILITIES:-rxe,siw,tshark}
   options+=(--no-check --cached-only -P=lab --sanitize-ops --sanitize-resources)
   run -t 3600 deno test "${options[@]}" "${files[@]}"
 }

@@ -43,10 +43,10 @@ export async function openStage(device: DeviceName, options: VerbsOptions = {}):
   };
 }
 
-/** Opens a domain of our iWARP and one on siw0, which can reach each other. CRCs are on. */
-export async function openMixedStage(active: "iwarp" | "verbs"): Promise<ProviderStage> {
+/** Opens a domain of our iWARP and one on siw0, which can reach each other. siw leaves it to its peer to want CRCs. */
+export async function openMixedStage(active: "iwarp" | "verbs", crc: "on" | "off" = "on"): Promise<ProviderStage> {
   const address = { hostname: HOSTS.siw0, port: 0 };
-  const ours = await iwarpProvider({ crc: "on" }).open(address);
+  const ours = await iwarpProvider({ crc }).open(address);
   const kernels = await verbsProvider().open(address);
   return {
     active: active === "iwarp" ? ours : kernels,

@@ -1,0 +1,99 @@
+/**
+ * What crosses the loopback interface, captured by dumpcap and read by tshark.
+ *
+ * @module
+ */
+import { assertEquals } from "../assert.ts";
+import { Process, run, within } from "./process.ts";
+
+/** What tshark has to say of MPA revision 2 (RFC 6581), whose S bit and number it does not know; both are right. */
+const REVISION_2 = [
+  "Request IWARP_MPA Res field is NOT set to zero as required by RFC 5044",
+  "Request IWARP_MPA Rev field is NOT set to one as required by RFC 5044",
+];
+
+/** A capture under way, of one TCP port. */
+export class Capture implements AsyncDisposable {
+  private constructor(private readonly dumpcap: Process) {}
+
+  /** Starts to capture what goes to or comes from `port` into `file`, for tshark. */
+  static async start(port: number, file: string): Promise<Capture> {
+    const args = ["-q", "-i", "lo", "-B", "64", "-f", `tcp port ${port}`, "-w", file];
+    const capture = new Capture(new Process("dumpcap", args));
+    await capture.dumpcap.line(/^File: /);
+    return capture;
+  }
+
+  /** Ends it; throws when frames are missing. */
+  async stop(): Promise<void> {
+    const { dumpcap } = this;
+    await within(new Promise(() => {}), 500); // what was captured reaches dumpcap a little later
+    await dumpcap.stop("SIGINT");
+    const lost = dumpcap.stderr.join("\n").match(/received\/dropped on interface .*: \d+\/(\d+)/);
+    assertEquals(lost?.[1], "0", `dumpcap dropped frames:\n${dumpcap.tail()}`);
+  }
+
+  /** Ends it, whatever is missing. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.dumpcap.stop();
+  }
+}
+
+/** Frames of `file` that have the field. */
+export async function count(file: string, field: string): Promise<number> {
+  const frames = await run("tshark", ["-r", file, "-Y", field, "-T", "fields", "-e", "frame.number"]);
+  return frames.split("\n").filter(Boolean).length;
+}
+
+/** What tshark makes of the iWARP in a capture, by one run of it: emulated, each takes seconds. */
+export class Dissection {
+  private constructor(
+    /** The frames that end MPA frames or FPDUs, and those that tshark could not make sense of. */
+    readonly frames: readonly DissectedFrame[],
+    private readonly expert: string,
+  ) {}
+
+  /** Dissects `file`. */
+  static async of(file: string): Promise<Dissection> {
+    const filter = "iwarp_mpa || _ws.malformed || _ws.short";
+    const args = ["-r", file, "-Y", filter, "-O", "iwarp_mpa,iwarp_ddp_rdmap", "-z", "expert,warn"];
+    const [details = "", ...remarks] = (await run("tshark", args)).split(/^(?=Errors|Warns)/m);
+    const frames = details.split(/^(?=Frame \d+:)/m).filter((text) => text.trim() !== "");
+    return new Dissection(frames.map((text) => new DissectedFrame(text)), remarks.join(""));
+  }
+
+  /** What `pattern` captures first of each of its matches. */
+  every(pattern: RegExp): string[] {
+    return this.frames.flatMap((frame) => frame.every(pattern));
+  }
+
+  /** Checks that tshark found every FPDU's CRC good. */
+  checkCrcs(): void {
+    const checks = this.every(/CRC check: (.*)/g);
+    assertEquals(checks.filter((check) => !check.endsWith("(Good CRC32)")), []);
+    assertEquals(checks.length, this.every(/ULPDU length: (.*)/g).length, "an FPDU was not checked");
+  }
+
+  /** Checks that no frame is malformed, and nothing remarkable above TCP but one request of MPA revision 2. */
+  checkForm(): void {
+    assertEquals(this.every(/(Malformed Packet.*|Packet size limited.*|Bad length.*)/gi), []);
+    const remarks = this.expert.split("\n").filter((line) => /iwarp|mpa|ddp|rdmap|smb/i.test(line));
+    assertEquals(remarks.map((line) => line.replace(/^ *\d+ +/, "").replaceAll(/ +/g, " ")), REVISION_2);
+  }
+}
+
+/** A frame that tshark dissected. */
+export class DissectedFrame {
+  /** Holds what tshark says of it. */
+  constructor(readonly text: string) {}
+
+  /** The TCP port it comes from. */
+  get port(): number {
+    return Number(this.every(/Src Port: (\d+)/g)[0]);
+  }
+
+  /** What `pattern` captures first of each of its matches. */
+  every(pattern: RegExp): string[] {
+    return [...this.text.matchAll(pattern)].map(([, value = ""]) => value);
+  }
+}
