@@ -3,15 +3,16 @@
  *
  * @module
  */
+import type { IwarpOptions } from "../src/iwarp/mod.ts";
 import { PERFTEST_PORT, type Plan, planOf, TESTS } from "../src/perftest/plan.ts";
 import { ConfigError } from "../src/rdma/errors.ts";
 import type { RdmaAddress } from "../src/rdma/provider.ts";
 import type { Arguments } from "./command.ts";
-import { type IwarpChoice, iwarpChoice } from "./provider_flags.ts";
+import { iwarpChoice } from "./provider_flags.ts";
 import { parseChoice, parseHost, parseNumber } from "./values.ts";
 
 /** What `verbena perf` was asked to do. Sizes are bytes, times milliseconds. */
-export interface PerfOptions extends IwarpChoice {
+export interface PerfOptions {
   /** The test. */
   readonly plan: Plan;
   /** Whether there is no server to measure against: this is one. */
@@ -30,6 +31,8 @@ export interface PerfOptions extends IwarpChoice {
   readonly managed: boolean;
   /** What moves the bytes; iwarp only where rdma_cm connects the peer. */
   readonly provider: PerfProvider;
+  /** How our iWARP is to behave. */
+  readonly iwarp: IwarpOptions;
   /** The device's name; undefined for the first. */
   readonly device: string | undefined;
   /** The device's port, from 1. */
@@ -90,7 +93,7 @@ export function perfOptions(given: Arguments): PerfOptions {
     inlineSize: number("inline", latency && plan.verb !== "read" ? INLINE : 0, 0, 4_096),
     managed,
     provider,
-    ...iwarpChoice(given),
+    iwarp: iwarpChoice(given),
     device: given.value("device"),
     port: number("ib-port", 1, 1, 255),
     gidIndex: gidIndex === undefined ? undefined : parseNumber("gid-index", gidIndex, 0, 65_535),

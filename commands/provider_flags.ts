@@ -3,22 +3,20 @@
  *
  * @module
  */
-import type { IwarpProfile } from "../src/iwarp/mod.ts";
+import type { IwarpOptions } from "../src/iwarp/mod.ts";
 import type { Arguments, Flag } from "./command.ts";
-import {
-  CRC_MODES,
-  type CrcMode,
-  IWARP_PROFILES,
-  parseChoice,
-  parseNumber,
-  type ProviderName,
-  PROVIDERS,
-} from "./values.ts";
+import { CRC_MODES, IWARP_PROFILES, parseChoice, parseNumber, type ProviderName, PROVIDERS } from "./values.ts";
 
 /** The flags of our iWARP. */
 export const IWARP_FLAGS: Readonly<Record<string, Flag>> = {
   "crc": { type: "string", value: "MODE", help: "CRCs of iWARP frames: auto, on or off (auto)" },
   "iwarp-profile": { type: "string", value: "NAME", help: "whom iWARP frames suit: software or hardware (software)" },
+  "iwarp-keepalive": {
+    type: "string",
+    value: "MS",
+    help: "silence before an iWARP peer is asked for life; 0: never (30000)",
+  },
+  "iwarp-timeout": { type: "string", value: "MS", help: "how long work may stand still over iWARP; 0: for ever (0)" },
 };
 
 /** The flags. */
@@ -28,27 +26,23 @@ export const PROVIDER_FLAGS: Readonly<Record<string, Flag>> = {
   "spin": { type: "string", value: "US", help: "how long verbs poll for completions before they sleep (50)" },
 };
 
-/** How our iWARP is to behave. */
-export interface IwarpChoice {
-  /** CRCs of iWARP's frames. */
-  readonly crc: CrcMode;
-  /** Whom iWARP's frames suit. */
-  readonly iwarpProfile: IwarpProfile;
-}
-
 /** Which provider is asked for, and how the providers are to behave. */
-export interface ProviderChoice extends IwarpChoice {
+export interface ProviderChoice {
   /** What moves the bytes. */
   readonly provider: ProviderName;
+  /** How our iWARP is to behave. */
+  readonly iwarp: IwarpOptions;
   /** How long the verbs provider polls for completions before it sleeps, in microseconds. */
   readonly spin: number;
 }
 
 /** Reads the flags of our iWARP. Throws ConfigError. */
-export function iwarpChoice(given: Arguments): IwarpChoice {
+export function iwarpChoice(given: Arguments): IwarpOptions {
   return {
     crc: parseChoice("crc", given.value("crc") ?? "auto", CRC_MODES),
-    iwarpProfile: parseChoice("iwarp-profile", given.value("iwarp-profile") ?? "software", IWARP_PROFILES),
+    profile: parseChoice("iwarp-profile", given.value("iwarp-profile") ?? "software", IWARP_PROFILES),
+    keepalive: parseNumber("iwarp-keepalive", given.value("iwarp-keepalive") ?? "30000", 0, 86_400_000),
+    operationTimeout: parseNumber("iwarp-timeout", given.value("iwarp-timeout") ?? "0", 0, 86_400_000),
   };
 }
 
@@ -56,7 +50,7 @@ export function iwarpChoice(given: Arguments): IwarpChoice {
 export function providerChoice(given: Arguments): ProviderChoice {
   return {
     provider: parseChoice("provider", given.value("provider") ?? "auto", PROVIDERS),
-    ...iwarpChoice(given),
+    iwarp: iwarpChoice(given),
     spin: parseNumber("spin", given.value("spin") ?? "50", 0, 1_000_000),
   };
 }

@@ -17,8 +17,8 @@ import { verbsProvider } from "../src/verbs/mod.ts";
 import type { ProviderChoice } from "./provider_flags.ts";
 
 /** The providers, the preferred one first. */
-export function providers({ crc, iwarpProfile, spin }: Omit<ProviderChoice, "provider">): Provider[] {
-  return [verbsProvider({ spin }), iwarpProvider({ crc, profile: iwarpProfile })];
+export function providers({ iwarp, spin }: Omit<ProviderChoice, "provider">): Provider[] {
+  return [verbsProvider({ spin }), iwarpProvider(iwarp)];
 }
 
 /**

@@ -42,7 +42,7 @@ const ANYWHERE = { hostname: "0.0.0.0", port: 0 };
 /** Prints the report. Nothing that is missing makes it fail. */
 export async function devices(options: { json: boolean }, context: Context): Promise<void> {
   const report = {
-    providers: await providerStates(providers({ crc: "auto", iwarpProfile: "software", spin: 0 })),
+    providers: await providerStates(providers({ iwarp: {}, spin: 0 })),
     devices: reportDevices(),
   };
   if (options.json) context.print(JSON.stringify(report, null, 2));

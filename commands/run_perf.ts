@@ -48,7 +48,7 @@ async function measureManaged(
 ): Promise<PerftestResult | undefined> {
   const { address, server, provider } = options;
   if (provider === "iwarp") {
-    using domain = await iwarpProvider({ crc: options.crc, profile: options.iwarpProfile }).open(address);
+    using domain = await iwarpProvider(options.iwarp).open(address);
     if (!server) return await perftestOver(domain, address, test);
     return await unlessStopped(options, context, (news) => servePerftestOver(domain, address, test, news));
   }

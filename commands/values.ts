@@ -64,8 +64,5 @@ export type ProviderName = typeof PROVIDERS[number];
 
 /** Whether iWARP's frames carry a CRC: always, never, or as the peer wishes. */
 export const CRC_MODES = ["auto", "on", "off"] as const;
-/** One of {@linkcode CRC_MODES}. */
-export type CrcMode = typeof CRC_MODES[number];
-
 /** Whom iWARP's frames suit. */
 export const IWARP_PROFILES: readonly IwarpProfile[] = ["software", "hardware"];

@@ -86,9 +86,19 @@ export class IwarpConnection {
     return this.#sender.owed;
   }
 
+  /** See {@linkcode Sender.stalled}. */
+  stalled(): boolean {
+    return this.#sender.stalled();
+  }
+
   /** Asks the peer for a sign of life: see {@linkcode Sender.probe}. */
   probe(): void {
     this.#sender.probe();
+  }
+
+  /** The peer may be sent to: see {@linkcode Sender.release}. */
+  release(): void {
+    this.#sender.release();
   }
 
   /** Completions waiting to be polled. */

@@ -27,6 +27,8 @@ export interface IwarpEndpointOptions {
   readonly writeSize?: number;
   /** See {@linkcode IwarpOptions.keepalive}. */
   readonly keepalive: number;
+  /** See {@linkcode IwarpOptions.operationTimeout}. */
+  readonly operationTimeout: number;
 }
 
 /** The endpoint. */
@@ -56,8 +58,9 @@ export class IwarpEndpoint implements Endpoint {
   #closing: Promise<void> | undefined;
   #broken: VerbsError | undefined; // why nothing can be written any more
   #hangUpTimer: ReturnType<typeof setTimeout> | undefined;
-  readonly #keepalive: number;
+  readonly #options: IwarpEndpointOptions;
   #keepaliveTimer: ReturnType<typeof setInterval> | undefined;
+  #operationTimer: ReturnType<typeof setInterval> | undefined;
   #bytesIn = 0;
   #bytesOut = 0;
   #seenIn = 0; // when it was last looked whether the peer lives
@@ -77,7 +80,7 @@ export class IwarpEndpoint implements Endpoint {
     options: IwarpEndpointOptions,
   ) {
     this.#out = new Uint8Array(options.writeSize ?? WRITE_SIZE);
-    this.#keepalive = options.keepalive;
+    this.#options = options;
     this.#connection = connection;
     this.#socket = socket;
     this.privateData = privateData;
@@ -93,7 +96,9 @@ export class IwarpEndpoint implements Endpoint {
   /** Starts both loops; called once, after `prepare`. */
   start(): void {
     this.#kick();
-    if (this.#keepalive > 0) this.#keepaliveTimer = setInterval(() => this.#lookForLife(), this.#keepalive);
+    const { keepalive, operationTimeout } = this.#options;
+    if (keepalive > 0) this.#keepaliveTimer = setInterval(() => this.#lookForLife(), keepalive);
+    if (operationTimeout > 0) this.#operationTimer = setInterval(() => this.#lookForProgress(), operationTimeout);
     this.#readLoop().then(() => this.#shutDown());
   }
 
@@ -123,6 +128,12 @@ export class IwarpEndpoint implements Endpoint {
   postSend(work: SendWork | readonly SendWork[]): void {
     this.#connection.postSend(work);
     this.#kick();
+  }
+
+  /** See {@linkcode Endpoint.peerReady}. */
+  peerReady(): void {
+    this.#connection.release();
+    if (this.#connection.pending) this.#kick();
   }
 
   /** Polls completions. */
@@ -274,10 +285,17 @@ export class IwarpEndpoint implements Endpoint {
       this.#connection.probe();
       if (this.#connection.pending) this.#kick();
     } else if (this.#connection.owed || this.#busy) {
-      const reason = `the peer gave no sign of life for ${this.#keepalive} ms after it was asked for one`;
+      const reason = `the peer gave no sign of life for ${this.#options.keepalive} ms after it was asked for one`;
       this.#connection.lose(new VerbsError(this.#call, "lost", reason));
       closeQuietly(this.#socket);
     }
+  }
+
+  #lookForProgress(): void {
+    if (!this.#connection.stalled()) return;
+    const reason = `posted work did not move for ${this.#options.operationTimeout} ms`;
+    this.#connection.lose(new VerbsError(this.#call, "timeout", reason));
+    closeQuietly(this.#socket);
   }
 
   get #call(): string {
@@ -305,6 +323,7 @@ export class IwarpEndpoint implements Endpoint {
     this.#notify();
     this.#finished = true;
     clearInterval(this.#keepaliveTimer);
+    clearInterval(this.#operationTimer);
     clearTimeout(this.#hangUpTimer);
     this.#finish(this.#connection.closure ?? { graceful: true });
   }

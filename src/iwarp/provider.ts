@@ -46,23 +46,37 @@ export interface IwarpOptions {
    * one, and the connection is lost. 0: never. Default 30,000.
    */
   keepalive?: number;
+  /**
+   * How long posted sends may stand still, in milliseconds, before the connection is lost: the oldest of them neither
+   * completes nor moves a byte, whatever else the peer does. It may take up to twice as long to be seen. 0, the default:
+   * as long as it takes.
+   */
+  operationTimeout?: number;
 }
 
 /** {@linkcode IwarpOptions} with every choice made that does not depend on the peer. */
 export type IwarpSettings = Required<Omit<IwarpOptions, "ulpduSize">> & Pick<IwarpOptions, "ulpduSize">;
 
-const MAX_KEEPALIVE = 86_400_000;
+const DEFAULTS: IwarpSettings = {
+  crc: "auto",
+  revision: 2,
+  profile: "software",
+  keepalive: 30_000,
+  operationTimeout: 0,
+};
+/** Of what is told in milliseconds. */
+const DAY = 86_400_000;
 
 /** Makes the provider. Throws ConfigError for an option out of range. */
 export function iwarpProvider(options: IwarpOptions = {}): Provider {
-  const settings: IwarpSettings = { crc: "auto", revision: 2, profile: "software", keepalive: 30_000, ...options };
+  const settings: IwarpSettings = { ...DEFAULTS, ...options };
   const { ulpduSize = MAX_ULPDU_SIZE } = settings;
   if (!Number.isInteger(ulpduSize) || ulpduSize < 128 || ulpduSize > MAX_ULPDU_SIZE) {
     throw new ConfigError(`ulpduSize: ${ulpduSize} is not a whole number from 128 to ${MAX_ULPDU_SIZE}`);
   }
-  const { keepalive } = settings;
-  if (!(keepalive >= 0 && keepalive <= MAX_KEEPALIVE)) {
-    throw new ConfigError(`keepalive: ${keepalive} is not from 0 to ${MAX_KEEPALIVE} milliseconds`);
+  for (const name of ["keepalive", "operationTimeout"] as const) {
+    const value = settings[name];
+    if (!(value >= 0 && value <= DAY)) throw new ConfigError(`${name}: ${value} is not from 0 to ${DAY} milliseconds`);
   }
   return {
     name: "iwarp",
@@ -175,7 +189,7 @@ export class IwarpDomain implements ProtectionDomain, EndpointMaker {
     options: EndpointOptions,
   ): IwarpEndpoint {
     const { hostname, port } = socket.remoteAddr;
-    const { keepalive, profile, ulpduSize = ulpduSizeFor(profile, hostname) } = this.#settings;
+    const { keepalive, operationTimeout, profile, ulpduSize = ulpduSizeFor(profile, hostname) } = this.#settings;
     const connection = new IwarpConnection(
       {
         responder,
@@ -190,6 +204,7 @@ export class IwarpDomain implements ProtectionDomain, EndpointMaker {
     );
     const endpoint = new IwarpEndpoint(connection, socket, agreement.privateData, early, {
       keepalive,
+      operationTimeout,
       ...(profile === "hardware" ? { writeSize: fpduSize(ulpduSize) } : {}),
     });
     options.prepare?.(endpoint);

@@ -64,6 +64,8 @@ export class Sender {
   #readSequence = 1; // of Read and Atomic Requests
   #atomicSequence = 1; // of Atomic Responses
   #terminate: Uint8Array | undefined;
+  #seenHead = -1; // when it was last asked for progress
+  #seenMoved = -1;
   #ended = false;
   #into = new Uint8Array(0) as Uint8Array;
   #view = new DataView(this.#into.buffer);
@@ -105,6 +107,16 @@ export class Sender {
     return this.rtrReadPending || this.reads.length > 0;
   }
 
+  /** Whether the oldest posted request stands where it stood when this was last asked. */
+  stalled(): boolean {
+    const { head } = this.queue;
+    const moved = this.queue.length === 0 ? -1 : this.queue.at(head).moved;
+    const stalled = moved >= 0 && head === this.#seenHead && moved === this.#seenMoved;
+    this.#seenHead = head;
+    this.#seenMoved = moved;
+    return stalled;
+  }
+
   /**
    * Asks for a sign of life, if nothing else is to be sent and no answer is owed: by an RDMA Read of nothing, or where
    * Reads are not allowed by a Write of nothing, which TCP at least must acknowledge.
@@ -114,7 +126,7 @@ export class Sender {
     this.#ready = this.#ord > 0 ? "read" : "write";
   }
 
-  /** The peer's first FPDU arrived: a responder may send (RFC 5044 §7.1.2). */
+  /** The peer's first FPDU arrived, or it is known otherwise that the peer can take ours: a responder may send (RFC 5044 §7.1.2). */
   release(): void {
     this.#held = false;
   }

@@ -45,9 +45,6 @@ export async function perftestOver(
 /**
  * Waits at `address` for a client, and measures with it. Throws as {@linkcode perftestOver} does, and SystemError where
  * it cannot listen.
- *
- * Over iWARP no responder may send before the initiator has: where that one does not, as siw's do not, `write-lat`, whose
- * server begins, ends by its timeout.
  */
 export async function servePerftestOver(
   domain: ProtectionDomain,
@@ -105,6 +102,7 @@ async function measureOver(
   await session.meet();
   await using endpoint = await connect(memory.endpointOptions);
   await session.meet();
+  endpoint.peerReady(); // in write-lat the server begins
   const peer = await session.introduce(memory.keys);
   return await measure(session, endpointLoops(endpoint, memory, role, peer), endpoint.transport, options);
 }

@@ -138,6 +138,12 @@ export interface Endpoint extends AsyncDisposable {
   postReceive(id: number, region: MemoryRegion, offset: number, length: number): void;
   /** Queues one request, or a list in order; a list is taken whole or not at all. Throws SystemError ENOMEM when it does not fit. */
   postSend(work: SendWork | readonly SendWork[]): void;
+  /**
+   * Tells that the peer is known, by other means than this connection, to have it set up. The side that accepted may then
+   * send before it has heard from the peer, which over iWARP it may not otherwise: what it posts waits for the peer's
+   * first message (RFC 5044 §7.1.2). Idempotent; without effect where nothing waits.
+   */
+  peerReady(): void;
   /** Fills `out` from its start and returns how many. */
   poll(out: Completion[]): number;
   /** Ends the connection: queued sends are given `linger` milliseconds (default 1,000) to leave, the rest are flushed. Idempotent. */

@@ -119,6 +119,21 @@ function messages(test: Declare): void {
     assertEquals(seen.map(({ id }) => id).sort(), [1, 5]);
     assertEquals(target.bytes.slice(), pattern(64));
   });
+
+  test("the side that accepted sends first where it knows that the peer is connected", async (stage) => {
+    const inbox = stage.active.register(4, Access.LOCAL_WRITE);
+    await using players = await connectPlayers(stage, {
+      active: { prepare: (endpoint) => endpoint.postReceive(5, inbox, 0, 4) },
+    });
+    const source = stage.passive.register(4, 0);
+    source.bytes.set(pattern(4));
+    players.passive.postSend(sendWork(1, source, 0, 4));
+    players.passive.peerReady();
+    assertEquals((await completeOne(players.active)).id, 5);
+    assertEquals(inbox.bytes.slice(), pattern(4));
+    players.passive.peerReady();
+    players.active.peerReady();
+  });
 }
 
 function memory(test: Declare): void {

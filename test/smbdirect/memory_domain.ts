@@ -217,6 +217,8 @@ export class MemoryEndpoint implements Endpoint {
     this.#run();
   }
 
+  peerReady(): void {}
+
   poll(out: Completion[]): number {
     let count = 0;
     for (; count < out.length && this.#done.length > 0; count++) {

@@ -145,6 +145,9 @@ export class VerbsEndpoint implements Endpoint, QueueOwner {
     this.#postAll(this.#single);
   }
 
+  /** See {@linkcode Endpoint.peerReady}: here nothing waits for that. */
+  peerReady(): void {}
+
   /** Polls completions. */
   poll(out: Completion[]): number {
     const count = this.#work.take(out, 0);
