@@ -19,7 +19,7 @@ export function concat(...parts: Uint8Array[]): Uint8Array<ArrayBuffer> {
 
 /** Bytes in hexadecimal. */
 export function digits(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return bytes.toHex();
 }
 
 /** 32 bits, most significant first, in hexadecimal. */
@@ -27,13 +27,14 @@ export function u32(value: number): string {
   return (value >>> 0).toString(16).padStart(8, "0");
 }
 
-/** A ULPDU as MPA frames it: length, padding, CRC (or zero in its place). */
-export function fpdu(ulpdu: Uint8Array, crc = true): Uint8Array<ArrayBuffer> {
+/** A ULPDU as MPA frames it: length, padding (zero unless told), CRC (or zero in its place). */
+export function fpdu(ulpdu: Uint8Array, crc = true, padding = 0): Uint8Array<ArrayBuffer> {
   const padded = (2 + ulpdu.length + 3) & ~3;
   const bytes = new Uint8Array(padded + 4);
   const view = new DataView(bytes.buffer);
   view.setUint16(0, ulpdu.length);
   bytes.set(ulpdu, 2);
+  bytes.fill(padding, 2 + ulpdu.length, padded);
   if (crc) view.setUint32(padded, crc32c(bytes.subarray(0, padded)), true);
   return bytes;
 }
@@ -51,22 +52,32 @@ export interface Header {
   messageOffset?: number;
 }
 
-function controls(header: Header, tagged: boolean): string {
+function controls(header: Header, tagged: boolean): number {
   const ddp = (tagged ? 0x80 : 0) | (header.last === false ? 0 : 0x40) | (header.ddpVersion ?? 1);
   const rdmap = (header.rdmapVersion ?? 1) << 6 | header.opcode;
-  return [ddp, rdmap].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  return ddp << 8 | rdmap;
 }
 
 /** A tagged segment (RFC 5041 §4.2). */
 export function tagged(header: Header, payload: Uint8Array = new Uint8Array(0)): Uint8Array<ArrayBuffer> {
-  const address = (header.address ?? 0n).toString(16).padStart(16, "0");
-  return concat(hex(controls(header, true) + u32(header.stag ?? 0) + address), payload);
+  const bytes = new Uint8Array(14 + payload.length);
+  const view = new DataView(bytes.buffer);
+  view.setUint16(0, controls(header, true));
+  view.setUint32(2, header.stag ?? 0);
+  view.setBigUint64(6, header.address ?? 0n);
+  bytes.set(payload, 14);
+  return bytes;
 }
 
 /** An untagged segment (RFC 5041 §4.3). */
 export function untagged(header: Header, payload: Uint8Array = new Uint8Array(0)): Uint8Array<ArrayBuffer> {
   const { stag = 0, queue = 0, sequence = 1, messageOffset = 0 } = header;
-  return concat(hex(controls(header, false) + [stag, queue, sequence, messageOffset].map(u32).join("")), payload);
+  const bytes = new Uint8Array(18 + payload.length);
+  const view = new DataView(bytes.buffer);
+  view.setUint16(0, controls(header, false));
+  [stag, queue, sequence, messageOffset].forEach((value, at) => view.setUint32(2 + 4 * at, value));
+  bytes.set(payload, 18);
+  return bytes;
 }
 
 /** A Read Request's payload (RFC 5040 §4.4). */
