@@ -7,10 +7,11 @@ import type { IwarpRegion } from "../../src/iwarp/region.ts";
 import { StagTable } from "../../src/iwarp/region.ts";
 import { parseSegment, Segment } from "../../src/iwarp/wire.ts";
 import { assert, assertEquals } from "../assert.ts";
+import { FUZZ_RUNS } from "../fuzz.ts";
 import { fpdu, readRequest, tagged, ulpdusOf, untagged } from "./frames.ts";
 import { Buffers, Machine } from "./pair.ts";
 
-const RUNS = { numRuns: 100_000 };
+const RUNS = { numRuns: FUZZ_RUNS };
 
 const template = encodeMpaFrame("request", {
   markers: false,
