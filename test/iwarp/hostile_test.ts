@@ -41,7 +41,7 @@ class Ground implements Disposable {
       this.#regions.push(made);
       return made;
     };
-    const rights = { write: true, read: true, invalidate: true };
+    const rights = { write: true, read: true, invalidate: true, atomic: true };
     const memory = ({ remoteKey: stag, address }: MemoryRegion): Memory => {
       return { stag, address, bytes: new Uint8Array(0), rights, valid: true };
     };
@@ -50,6 +50,7 @@ class Ground implements Disposable {
     this.places = {
       open: memory(region(64, Access.LOCAL_WRITE | Access.REMOTE_WRITE)),
       readable: memory(region(64, Access.REMOTE_READ)),
+      counters: memory(region(64, Access.REMOTE_ATOMIC)),
       sink: memory(this.sink),
       offered: [memory(region(16, Access.REMOTE_INVALIDATE)), memory(region(16, Access.REMOTE_INVALIDATE))],
     };

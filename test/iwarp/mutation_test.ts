@@ -11,9 +11,12 @@ import { OUTCOMES } from "./outcomes.ts";
 import { Buffers, Machine } from "./pair.ts";
 import { type Memory, type Posted, Referee, terminateOf } from "./referee.ts";
 
+/** The request that is no Read and no atomic. */
+const SEND = 8;
+
 const table = new StagTable();
 const buffers = new Buffers(new Uint8Array(140_000), new Uint8Array(70_000));
-const RULES = { ird: 4, ord: 4, sendDepth: 4, receiveDepth: 5, table, buffers, ulpduSize: 128 };
+const RULES = { ird: 4, ord: 4, immediate: true, sendDepth: 4, receiveDepth: 7, table, buffers, ulpduSize: 128 };
 
 /** Fails unless the strings are the same: much faster than assertEquals() where they are. */
 function assertSame(actual: readonly string[], expected: readonly string[]): void {
@@ -36,22 +39,29 @@ class Match implements Disposable {
     this.#crc = crc;
     this.machine = new Machine({ crc, responder, ...RULES });
     const sink = this.#memory(64, Access.LOCAL_WRITE);
-    const inbox = this.#memory(256, Access.LOCAL_WRITE);
+    const inbox = this.#memory(352, Access.LOCAL_WRITE);
     this.places = {
       open: this.#memory(64, Access.LOCAL_WRITE | Access.REMOTE_WRITE),
       readable: this.#memory(64, Access.REMOTE_READ),
+      counters: this.#memory(64, Access.REMOTE_ATOMIC),
       offered: [this.#memory(16, Access.REMOTE_INVALIDATE), this.#memory(16, Access.REMOTE_INVALIDATE)],
       sink,
     };
     const { connection } = this.machine;
-    const receives = [1, 2, 3, 4, 5].map((id) => this.#request(id, inbox, 16 + 48 * (id - 1), 32));
+    const receives = [1, 2, 3, 4, 5, 6, 7].map((id) => this.#request(id, inbox, 16 + 48 * (id - 1), 32));
     for (const { id, offset, room } of receives) connection.postReceive(id, this.#regionOf(inbox), offset, room);
     const readable = this.#regionOf(this.places.readable);
-    connection.postSend({ id: 6, opcode: Opcode.SEND, region: readable, offset: 0, length: 9 });
-    this.#posted.push(this.#request(6, this.places.readable, 0, 9));
-    for (const [id, offset, length] of [[7, 8, 24], [8, 40, 0]] as const) {
-      const remote = { remoteAddress: 1n, remoteKey: 9 };
-      connection.postSend({ id, opcode: Opcode.READ, region: this.#regionOf(sink), offset, length, ...remote });
+    connection.postSend({ id: SEND, opcode: Opcode.SEND, region: readable, offset: 0, length: 9 });
+    this.#posted.push(this.#request(SEND, this.places.readable, 0, 9));
+    for (
+      const [id, opcode, offset, length] of [
+        [9, Opcode.READ, 8, 24],
+        [10, Opcode.READ, 40, 0],
+        [11, Opcode.FETCH_ADD, 48, 8],
+      ] as const
+    ) {
+      const remote = { remoteAddress: 0n, remoteKey: 9, add: 1n };
+      connection.postSend({ id, opcode, region: this.#regionOf(sink), offset, length, ...remote });
       this.#posted.push(this.#request(id, sink, offset, length));
     }
     this.#requests = [...receives, ...this.#posted];
@@ -68,6 +78,7 @@ class Match implements Disposable {
       write: has(Access.REMOTE_WRITE),
       read: has(Access.REMOTE_READ),
       invalidate: has(Access.REMOTE_INVALIDATE),
+      atomic: has(Access.REMOTE_ATOMIC),
     };
     const { remoteKey: stag, address } = region;
     const memory = { stag, address, bytes: region.bytes.slice(), rights, valid: true };
@@ -95,8 +106,7 @@ class Match implements Disposable {
 
   /** What became of the stream: the Terminate's control word, or what else. */
   get outcome(): string {
-    const { verdict, undecided, waits } = this.referee;
-    if (undecided) return "undecided";
+    const { verdict, waits } = this.referee;
     if (verdict !== undefined) return this.#terminate ?? "over";
     return waits ? "waits" : "accepted";
   }
@@ -106,11 +116,10 @@ class Match implements Disposable {
     const answers: string[] = [];
     for (const ulpdu of ulpdusOf(this.machine.drain(), this.#crc)) {
       const opcode = (ulpdu[1] ?? 0) % 16;
-      if (opcode === 2 || opcode === 7) answers.push(digits(ulpdu));
-      else this.#left(opcode);
+      if (opcode === 2 || opcode === 7 || opcode === 11) answers.push(digits(ulpdu));
+      else this.#left(opcode, ulpdu);
     }
-    const { verdict, undecided } = this.referee;
-    if (undecided) return;
+    const { verdict } = this.referee;
     const owed = this.referee.answers.splice(0);
     if (verdict === undefined || this.#over) return assertSame(answers, owed);
     this.#over = true;
@@ -121,18 +130,22 @@ class Match implements Disposable {
     this.#terminate = answers[0]?.slice(36, 40);
   }
 
-  #left(opcode: number): void {
+  #left(opcode: number, ulpdu: Uint8Array): void {
     const request = this.#posted.shift();
-    assert(opcode === (request?.id === 6 ? 3 : 1));
-    if (request?.id === 6) Object.assign(request, { done: true, length: 9 });
-    else if (request !== undefined) this.referee.asked.push(request);
+    if (request?.id === SEND) {
+      assert(opcode === 3);
+      Object.assign(request, { done: true, length: 9 });
+    } else if (request !== undefined) {
+      assert(opcode === (request.id === 11 ? 10 : 1));
+      if (opcode === 10) request.identifier = new DataView(ulpdu.buffer, ulpdu.byteOffset).getUint32(22);
+      this.referee.asked.push(request);
+    }
   }
 
   /** The peer leaves: everything that can be seen must be as the referee has it. */
   end(): void {
     const { connection } = this.machine;
-    const { verdict, undecided } = this.referee;
-    if (undecided) return;
+    const { verdict } = this.referee;
     assertEquals(connection.closure === undefined, verdict === undefined);
     const settled = this.referee.settled && this.#posted.length === 0 && this.referee.asked.length === 0;
     connection.peerClosed(this.machine.unread);
@@ -196,9 +209,9 @@ const samples = (() => {
 })();
 
 /** What may be put into a field instead of what is right there: the borders of its range, and other memory's STags. */
-function valuesFor(field: Field, right: number, { open, readable, sink, offered }: Places): number[] {
+function valuesFor(field: Field, right: number, { open, readable, counters, sink, offered }: Places): number[] {
   const values = bordersOf(right, widthOf(field));
-  if (field.name.endsWith("STag")) values.push(...[open, readable, sink, ...offered].map(({ stag }) => stag));
+  if (field.name.endsWith("STag")) values.push(...[open, readable, counters, sink, ...offered].map(({ stag }) => stag));
   // Around every end that there is: of regions, of receives, of what is left of a message.
   if (/size|TO low/.test(field.name)) values.push(...Array.from({ length: 100 }, (_, at) => at));
   return values.filter((value) => value !== right);
@@ -206,7 +219,7 @@ function valuesFor(field: Field, right: number, { open, readable, sink, offered 
 
 for (const crc of [true, false]) {
   for (const [index, [name, fields]] of samples.entries()) {
-    Deno.test(`each field of a ${name} at its borders has the outcome it must have, CRC ${crc ? "on" : "off"}`, () => {
+    Deno.test(`each field of the ${name} at its borders has the outcome it must have, CRC ${crc ? "on" : "off"}`, () => {
       const found: Record<string, string> = {};
       for (const field of fields) {
         const seen = new Set<string>();

@@ -4,14 +4,15 @@
  * @module
  */
 import { hex } from "../assert.ts";
-import { concat, fpdu, readRequest, tagged, untagged } from "./frames.ts";
+import { atomicRequest, atomicResponse, concat, fpdu, readRequest, tagged, untagged } from "./frames.ts";
 import type { Memory } from "./referee.ts";
 
 /** The memory that the frames of a session speak of. */
 export interface Places {
   /** May be written. */ readonly open: Memory;
   /** May be read. */ readonly readable: Memory;
-  /** Sink of two Reads: of 24 bytes at 8, and of none at 40. */ readonly sink: Memory;
+  /** May be the target of atomics. */ readonly counters: Memory;
+  /** Sink of two Reads, 24 bytes at 8 and none at 40, and of an atomic, 8 bytes at 48. */ readonly sink: Memory;
   /** May be invalidated. */ readonly offered: readonly [Memory, Memory];
 }
 
@@ -19,6 +20,13 @@ export interface Places {
 const payload = (length: number, seed: number) => Uint8Array.from({ length }, (_, at) => 1 + (seed * 32 + at) % 255);
 const at = ({ stag, address }: Memory, offset: number) => ({ stag, address: address + BigInt(offset) });
 const SINK = { stag: 0x7700_0001, address: 0x1_ffff_fff8n };
+/** The counters' bytes run from a8 to af: the comparison holds. */
+const OPERANDS = {
+  value: 0x6162_6364_6566_6768n,
+  mask: 0x00ff_8000_0000_0010n,
+  compare: 0xafae_adac_abaa_a9a8n,
+  compareMask: 0xffff_0000_ffff_ff0fn,
+};
 const NOWHERE = { stag: 1, address: 0n };
 
 /** The frames of a session, in the order in which they come, by their names; of the two Terminates either ends it. */
@@ -42,6 +50,19 @@ export const FRAMES: readonly [string, (places: Places) => Uint8Array<ArrayBuffe
   ["Write of nothing", () => tagged({ opcode: 0, ...NOWHERE })],
   ["Read Request of nothing", () => untagged({ opcode: 1, queue: 1, sequence: 2 }, readRequest(SINK, 0, NOWHERE))],
   ["Read Response of nothing", ({ sink }) => tagged({ opcode: 2, ...at(sink, 40) })],
+  ["Immediate Data", () => untagged({ opcode: 8, sequence: 5 }, payload(8, 10))],
+  ["Immediate Data with Solicited Event", () => untagged({ opcode: 9, sequence: 6 }, payload(8, 11))],
+  [
+    "Atomic Request, Fetch and Add",
+    ({ counters }) =>
+      untagged({ opcode: 10, queue: 1, sequence: 3 }, atomicRequest(0, 0x5151, at(counters, 8), OPERANDS)),
+  ],
+  [
+    "Atomic Request, Compare and Swap",
+    ({ counters }) =>
+      untagged({ opcode: 10, queue: 1, sequence: 4 }, atomicRequest(2, 0x5252, at(counters, 24), OPERANDS)),
+  ],
+  ["Atomic Response", () => untagged({ opcode: 11, queue: 3 }, atomicResponse(3, 0x0102_0304_0506_0708n))],
   ["Terminate", ({ open }) => terminate("1100c000 001a", tagged({ opcode: 0, ...at(open, 0) }))],
   ["Terminate of Linux siw", ({ open }) => terminate("11000300 000c", tagged({ opcode: 0, ...at(open, 0) }))],
 ];
@@ -98,6 +119,27 @@ const READ_REQUEST: readonly Field[] = [
   field("source TO high", 38, 4),
   field("source TO low", 42, 4),
 ];
+const ATOMIC_REQUEST: readonly Field[] = [
+  field("operation reserved", 18, 4, 0xffff_fff0),
+  field("operation", 18, 4, 0x0f),
+  field("request identifier", 22, 4),
+  field("target STag", 26, 4),
+  field("target TO high", 30, 4),
+  field("target TO low", 34, 4),
+  field("value high", 38, 4),
+  field("value low", 42, 4),
+  field("mask high", 46, 4),
+  field("mask low", 50, 4),
+  field("comparison high", 54, 4),
+  field("comparison low", 58, 4),
+  field("comparison's mask high", 62, 4),
+  field("comparison's mask low", 66, 4),
+];
+const ATOMIC_RESPONSE: readonly Field[] = [
+  field("request identifier", 18, 4),
+  field("value high", 22, 4),
+  field("value low", 26, 4),
+];
 const TERMINATE: readonly Field[] = [
   field("layer", 18, 1, 0xf0),
   field("error type", 18, 1, 0x0f),
@@ -116,6 +158,8 @@ export function fieldsOf(ulpdu: Uint8Array): readonly Field[] {
   const fields = [...(isTagged ? TAGGED : UNTAGGED)];
   if (rdmap === 0x41) fields.push(...READ_REQUEST);
   else if (rdmap === 0x47) fields.push(...TERMINATE);
+  else if (rdmap === 0x4a) fields.push(...ATOMIC_REQUEST);
+  else if (rdmap === 0x4b) fields.push(...ATOMIC_RESPONSE);
   else if (ulpdu.length > header) fields.push(field("payload", header, 1), field("payload's end", ulpdu.length - 1, 1));
   return (2 + ulpdu.length) % 4 === 0 ? fields.filter(({ of }) => of !== "padding") : fields;
 }

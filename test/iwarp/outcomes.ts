@@ -3,10 +3,10 @@
  *
  * Terminates are named by the first two bytes of their control words (RFC 5040 §4.8, RFC 5041 §8.2, RFC 5044 §8):
  * `0100` invalid STag, `0101` bounds, `0102` access rights, `0109` cannot be invalidated, `0205` RDMAP version, `0206`
- * unexpected opcode, `02ff` another fault of the request, `1100` invalid STag, `1101` bounds, `1104` and `1206` DDP
+ * unexpected opcode, `0207` an atomic that is not aligned (RFC 7306 §8), `02ff` another fault of the request, `1100` invalid STag, `1101` bounds, `1104` and `1206` DDP
  * version, `1201` queue number, `1203` sequence number, `1204` message offset, `1205` too long, `2002` CRC, `2003`
  * length. `accepted`: the field means nothing here, or the value is another that is right. `waits`: for the rest of a
- * longer FPDU. `over`: the peer's own Terminate, which nothing answers. `undecided`: RFC 7306's opcodes.
+ * longer FPDU. `over`: the peer's own Terminate, which nothing answers.
  *
  * @module
  */
@@ -51,10 +51,40 @@ const READ_REQUEST = {
   L: "02ff",
   STag: "accepted",
   size: "02ff 2003",
-  opcode: "0206 undecided",
+  opcode: "0206 02ff",
   "sink STag": "accepted",
   "sink TO high": "accepted",
   "sink TO low": "accepted",
+};
+/** With a Send's opcode it is one. */
+const IMMEDIATE = {
+  ...UNTAGGED,
+  ...PAYLOAD,
+  L: "02ff",
+  STag: "accepted",
+  size: "02ff 2003",
+  opcode: "0109 0206 accepted",
+};
+const ATOMIC_REQUEST = {
+  ...UNTAGGED,
+  L: "02ff",
+  STag: "accepted",
+  size: "02ff 2003",
+  opcode: "0206 02ff",
+  "operation reserved": "accepted",
+  operation: "02ff accepted",
+  "request identifier": "accepted",
+  "target STag": "0100 0102",
+  "target TO high": "0101",
+  "target TO low": "0101 0207 accepted",
+  "value high": "accepted",
+  "value low": "accepted",
+  "mask high": "accepted",
+  "mask low": "accepted",
+  "comparison high": "accepted",
+  "comparison low": "accepted",
+  "comparison's mask high": "accepted",
+  "comparison's mask low": "accepted",
 };
 /** What is a Write by its opcode names memory that may not be written. */
 const READ_RESPONSE = {
@@ -92,8 +122,8 @@ export const OUTCOMES: Readonly<Record<string, Outcomes>> = {
   "Write, first segment": WRITE,
   Write: { ...WRITE, padding: "accepted" },
   // The last segment may bear none of the other Sends' opcodes; the first may, and is one then.
-  "Send, first segment": { ...SEND, opcode: "0206 accepted undecided" },
-  Send: { ...SEND, opcode: "0206 undecided" },
+  "Send, first segment": { ...SEND, opcode: "0206 02ff accepted" },
+  Send: { ...SEND, opcode: "0206" },
   "Read Request": {
     ...READ_REQUEST,
     "read size": "0101 accepted",
@@ -103,10 +133,10 @@ export const OUTCOMES: Readonly<Record<string, Outcomes>> = {
   },
   "Read Response, first segment": { ...READ_RESPONSE, size: "1101 2003 accepted" },
   "Read Response": READ_RESPONSE,
-  "Send with Invalidate": { ...SEND, opcode: "0206 accepted undecided", STag: "0109 accepted" },
-  "Send with Solicited Event": { ...SEND, opcode: "0109 0206 accepted undecided" },
+  "Send with Invalidate": { ...SEND, opcode: "0206 02ff accepted", STag: "0109 accepted" },
+  "Send with Solicited Event": { ...SEND, opcode: "0109 0206 02ff accepted" },
   // The other region that may be invalidated has been.
-  "Send with Solicited Event and Invalidate": { ...SEND, opcode: "0206 accepted undecided", STag: "0109" },
+  "Send with Solicited Event and Invalidate": { ...SEND, opcode: "0206 02ff accepted", STag: "0109" },
   // Nothing is written wherever it is; with a byte more it is somewhere.
   "Write of nothing": {
     ...TAGGED,
@@ -134,6 +164,20 @@ export const OUTCOMES: Readonly<Record<string, Outcomes>> = {
     "TO low": "1101",
     size: "1101 2003",
     opcode: "0206 accepted",
+  },
+  "Immediate Data": IMMEDIATE,
+  "Immediate Data with Solicited Event": IMMEDIATE,
+  "Atomic Request, Fetch and Add": ATOMIC_REQUEST,
+  "Atomic Request, Compare and Swap": ATOMIC_REQUEST,
+  "Atomic Response": {
+    ...UNTAGGED,
+    L: "02ff",
+    STag: "accepted",
+    size: "02ff 2003",
+    opcode: "0206",
+    "request identifier": "02ff",
+    "value high": "accepted",
+    "value low": "accepted",
   },
   Terminate: TERMINATE,
   "Terminate of Linux siw": TERMINATE,
