@@ -20,6 +20,8 @@ export const LIBC = {
   close: { parameters: ["i32"], result: "i32" },
   // void *dlsym(void *handle, const char *symbol);
   dlsym: { parameters: ["usize", "buffer"], result: "usize" },
+  // int dup(int oldfd);
+  dup: { parameters: ["i32"], result: "i32" },
   // int epoll_create1(int flags);
   epoll_create1: { parameters: ["i32"], result: "i32" },
   // int epoll_ctl(int epfd, int op, int fd, struct epoll_event *event);
@@ -47,6 +49,10 @@ export const LIBC = {
   },
   // const char *gai_strerror(int errcode);
   gai_strerror: { parameters: ["i32"], result: "pointer" },
+  // int getpeername(int sockfd, struct sockaddr *addr, socklen_t *addrlen);
+  getpeername: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
+  // int getsockname(int sockfd, struct sockaddr *addr, socklen_t *addrlen);
+  getsockname: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
   // int getrlimit(int resource, struct rlimit *rlim);
   getrlimit: { parameters: ["i32", "buffer"], result: "i32" },
   // char *if_indextoname(unsigned int ifindex, char *ifname);
@@ -65,6 +71,10 @@ export const LIBC = {
   munmap: { parameters: ["usize", "usize"], result: "i32" },
   // ssize_t read(int fd, void *buf, size_t count);
   read: { parameters: ["i32", "buffer", "usize"], result: "isize" },
+  // ssize_t recv(int sockfd, void *buf, size_t len, int flags); no more than 2 GiB at a time
+  recv: { parameters: ["i32", "buffer", "u32", "i32"], result: "i32" },
+  // ssize_t send(int sockfd, const void *buf, size_t len, int flags); likewise
+  send: { parameters: ["i32", "buffer", "u32", "i32"], result: "i32" },
   // int setsockopt(int sockfd, int level, int optname, const void *optval, socklen_t optlen);
   setsockopt: { parameters: ["i32", "i32", "i32", "buffer", "u32"], result: "i32" },
   // int socket(int domain, int type, int protocol);

@@ -16,3 +16,4 @@ export * from "./library.ts";
 export * from "./librdmacm.ts";
 export * from "./memory.ts";
 export * from "./pointer.ts";
+export * from "./socket_descriptor.ts";

@@ -156,11 +156,28 @@ export class IwarpConnection {
       if (this.#receiver.termination !== undefined) this.#terminated(this.#receiver.termination);
       return rest;
     } catch (error) {
-      if (error instanceof StreamFault) this.#fault(error, this.#receiver.faultHeader(), this.#receiver.faultSize);
-      else if (error instanceof WireError) this.lose(error);
-      else throw error;
+      this.#receiveFailed(error);
       return to;
     }
+  }
+
+  /** See {@linkcode Receiver.window}. */
+  get window(): Uint8Array<ArrayBuffer> | undefined {
+    return this.#closure === undefined ? this.#receiver.window : undefined;
+  }
+
+  /** See {@linkcode Receiver.placed}. Never throws. */
+  placed(count: number): void {
+    try {
+      this.#receiver.placed(count);
+    } catch (error) {
+      this.#receiveFailed(error);
+    }
+  }
+
+  /** See {@linkcode Receiver.trailer}. */
+  get trailer(): number {
+    return this.#receiver.trailer;
   }
 
   /** Fills `into` with whole FPDUs; see {@linkcode Sender.transmit}. Never throws. */
@@ -203,6 +220,12 @@ export class IwarpConnection {
 
   get #call(): string {
     return `connection with ${this.#options.peer}`;
+  }
+
+  #receiveFailed(error: unknown): void {
+    if (error instanceof StreamFault) this.#fault(error, this.#receiver.faultHeader(), this.#receiver.faultSize);
+    else if (error instanceof WireError) this.lose(error);
+    else throw error;
   }
 
   #terminated(termination: Termination): void {

@@ -27,9 +27,18 @@ import {
   Rdmap,
   READ_REQUEST_SIZE,
   Segment,
+  TAGGED,
   TAGGED_HEADER_SIZE,
   UNTAGGED_HEADER_SIZE,
 } from "./wire.ts";
+
+/**
+ * A segment of at least so many bytes that names its own place may be placed piece by piece, as it comes; shorter ones are
+ * not worth the trouble.
+ */
+const LONG_ULPDU = 8_192;
+/** In place of where a payload lies: it lies where it belongs already. */
+const IN_PLACE = -1;
 
 /** What the receiving half needs to know. */
 export interface ReceiverOptions {
@@ -60,6 +69,12 @@ export class Receiver {
   readonly #ird: number;
   readonly #immediate: boolean;
   readonly #segment = new Segment();
+  // The long segment under way, of which a part has been placed: what is left of it.
+  readonly #rest = new Segment();
+  readonly #restHeader = new Uint8Array(TAGGED_HEADER_SIZE);
+  #restSize = 0; // payload still to come
+  #restLast = false;
+  #trailer = 0; // padding and CRC behind it
   #rtrSendExpected: boolean;
   #sendSequence = 1;
   #readSequence = 1; // of Read and Atomic Requests
@@ -92,20 +107,20 @@ export class Receiver {
   }
 
   /**
-   * Takes every whole FPDU within `[from, to)` of `bytes`.
+   * Takes every whole FPDU within `[from, to)` of `bytes`, and without CRCs what there is of a long tagged one.
    *
-   * @returns Where the first incomplete one begins. Throws StreamFault; `faultAt` and `faultSize` then tell the frame.
+   * @returns Where what was not taken begins. Throws StreamFault; `faultAt` and `faultSize` then tell the frame.
    */
   receive(bytes: Uint8Array, from: number, to: number): number {
     if (bytes !== this.#bytes) {
       this.#bytes = bytes;
       this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     }
-    let at = from;
+    let at = this.#takeRest(from, to);
     while (this.termination === undefined && to - at >= FPDU_LENGTH_SIZE) {
       const ulpduSize = this.#view.getUint16(at);
       const size = fpduSize(ulpduSize);
-      if (to - at < size) break;
+      if (to - at < size) return this.#begin(at, to, ulpduSize);
       this.#take(at, ulpduSize, size);
       at += size;
     }
@@ -114,7 +129,30 @@ export class Receiver {
 
   /** Whether the stream stands within a Send or an RDMA Write whose last segment is still to come. */
   get midMessage(): boolean {
-    return this.#sendOpen || this.#writeOpen;
+    return this.#sendOpen || this.#writeOpen || this.#trailer > 0;
+  }
+
+  /**
+   * Where the bytes belong that come next, if those are the rest of a long segment: they may be put there, and told by
+   * {@linkcode placed}, before anything else is done.
+   */
+  get window(): Uint8Array<ArrayBuffer> | undefined {
+    if (this.#restSize === 0) return undefined;
+    const rest = this.#rest;
+    rest.last = this.#restLast;
+    const { bytes } = this.#targetOf(rest, this.#restSize) ?? {};
+    const end = rest.offsetLow + this.#restSize;
+    return bytes === undefined || end > bytes.length ? undefined : bytes.subarray(rest.offsetLow, end);
+  }
+
+  /** So many bytes were put at the start of {@linkcode window}. */
+  placed(count: number): void {
+    this.#takePiece(IN_PLACE, count);
+  }
+
+  /** Bytes behind the rest of a long segment that belong to it: padding and CRC. */
+  get trailer(): number {
+    return this.#trailer;
   }
 
   /** Completes every posted receive, the first with `status`, the rest as flushed. */
@@ -125,6 +163,46 @@ export class Receiver {
       slot.region = undefined;
       status = Status.FLUSHED;
     }
+  }
+
+  // A long segment of which only a part is there. What is wrong with it shows when the whole is.
+  #begin(at: number, to: number, ulpduSize: number): number {
+    const payload = at + FPDU_LENGTH_SIZE + TAGGED_HEADER_SIZE;
+    const start = at + FPDU_LENGTH_SIZE;
+    if (this.#crc || ulpduSize < LONG_ULPDU || to < payload || ((this.#bytes[start] ?? 0) & TAGGED) === 0) return at;
+    const rest = this.#rest;
+    parseSegment(this.#view, start, ulpduSize, rest);
+    const size = ulpduSize - TAGGED_HEADER_SIZE;
+    if (rest.ddpVersion !== 1 || rest.rdmapVersion !== 1 || this.#targetOf(rest, size) === undefined) return at;
+    this.#sender.release();
+    this.faultAt = IN_PLACE;
+    this.faultSize = ulpduSize;
+    this.#restHeader.set(this.#bytes.subarray(start, payload));
+    this.#restLast = rest.last;
+    this.#restSize = size;
+    this.#trailer = fpduSize(ulpduSize) - FPDU_LENGTH_SIZE - ulpduSize;
+    return this.#takeRest(payload, to);
+  }
+
+  #takeRest(from: number, to: number): number {
+    if (this.#restSize > 0) {
+      const length = Math.min(this.#restSize, to - from);
+      if (length > 0) this.#takePiece(from, length);
+      from += length;
+    }
+    if (this.#restSize > 0) return from;
+    const skipped = Math.min(this.#trailer, to - from);
+    this.#trailer -= skipped;
+    return from + skipped;
+  }
+
+  // To whom it is addressed it is a segment of its own.
+  #takePiece(payload: number, length: number): void {
+    const rest = this.#rest;
+    this.#restSize -= length;
+    rest.last = this.#restLast && this.#restSize === 0;
+    this.#takeTagged(rest, payload, length);
+    rest.offsetLow += length;
   }
 
   #take(at: number, ulpduSize: number, size: number): void {
@@ -181,14 +259,18 @@ export class Receiver {
   #placeWrite(segment: Segment, payload: number, length: number): void {
     this.#writeOpen = !segment.last;
     if (length === 0) return; // names no memory (RFC 5040 §5.2.1); also the ready-to-receive frame
+    this.#place(this.#writable(segment, length), segment.offsetLow, payload, length);
+    this.#statistics.placedBytes += length;
+  }
+
+  #writable(segment: Segment, length: number): IwarpRegion {
     const region = this.#table.lookup(segment.stag);
     if (region === undefined || !region.valid) throw new StreamFault(Causes.TAGGED_STAG, segment.stag);
     if ((region.access & Access.REMOTE_WRITE) === 0) throw new StreamFault(Causes.ACCESS, segment.stag);
     if (segment.offsetHigh !== region.addressHigh || segment.offsetLow + length > region.length) {
       throw new StreamFault(Causes.TAGGED_BOUNDS, `${segment.offsetHigh}:${segment.offsetLow}+${length}`);
     }
-    this.#place(region, segment.offsetLow, payload, length);
-    this.#statistics.placedBytes += length;
+    return region;
   }
 
   #placeReadResponse(segment: Segment, payload: number, length: number): void {
@@ -200,6 +282,13 @@ export class Receiver {
       sender.rtrReadPending = false;
       return;
     }
+    const slot = this.#awaited(segment, length);
+    this.#place(slot.region as IwarpRegion, segment.offsetLow, payload, length);
+    slot.moved += length;
+    if (segment.last) this.#completeAnswered(slot);
+  }
+
+  #awaited(segment: Segment, length: number): SendSlot {
     const slot = this.#oldestAnswered();
     if (slot?.opcode !== Opcode.READ) throw new StreamFault(Causes.OPCODE, segment.opcode);
     const region = slot.region as IwarpRegion;
@@ -209,9 +298,19 @@ export class Receiver {
     const fits = segment.offsetHigh === region.addressHigh && segment.offsetLow === expected &&
       slot.moved + length <= slot.length && segment.last === (slot.moved + length === slot.length);
     if (!fits) throw new StreamFault(Causes.TAGGED_BOUNDS, `${segment.offsetHigh}:${segment.offsetLow}+${length}`);
-    this.#place(region, expected, payload, length);
-    slot.moved += length;
-    if (segment.last) this.#completeAnswered(slot);
+    return slot;
+  }
+
+  // The region that a whole segment belongs to, if there is nothing wrong with it.
+  #targetOf(segment: Segment, length: number): IwarpRegion | undefined {
+    try {
+      if (segment.opcode === Rdmap.WRITE) return this.#writable(segment, length);
+      if (segment.opcode !== Rdmap.READ_RESPONSE || this.#sender.rtrReadPending) return undefined;
+      return this.#awaited(segment, length).region;
+    } catch (error) {
+      if (error instanceof StreamFault) return undefined;
+      throw error;
+    }
   }
 
   #placeAtomicResponse(segment: Segment, payload: number, length: number): void {
@@ -372,6 +471,7 @@ export class Receiver {
   #place(region: IwarpRegion, offset: number, payload: number, length: number): void {
     if (length === 0) return;
     if (offset + length > region.bytes.length) throw disposedInUse();
+    if (payload === IN_PLACE) return;
     region.bytes.set(this.#bytes.subarray(payload, payload + length), offset);
   }
 
@@ -379,7 +479,8 @@ export class Receiver {
   faultHeader(): Uint8Array {
     const { faultAt, faultSize } = this;
     if (faultSize < TAGGED_HEADER_SIZE) return new Uint8Array(0);
-    const tagged = ((this.#bytes[faultAt] ?? 0) & 0x80) !== 0;
+    if (faultAt === IN_PLACE) return this.#restHeader.slice();
+    const tagged = ((this.#bytes[faultAt] ?? 0) & TAGGED) !== 0;
     let size = tagged ? TAGGED_HEADER_SIZE : UNTAGGED_HEADER_SIZE;
     const isRead = !tagged && ((this.#bytes[faultAt + 1] ?? 0) & 0x0f) === Rdmap.READ_REQUEST;
     if (isRead && faultSize >= size + READ_REQUEST_SIZE) size += READ_REQUEST_SIZE;

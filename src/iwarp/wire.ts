@@ -72,7 +72,8 @@ export const Queue = {
   ATOMIC_RESPONSE: 3,
 } as const;
 
-const TAGGED = 0x80;
+/** The bit of a segment's first byte that marks it as tagged (RFC 5041 §4.2). */
+export const TAGGED = 0x80;
 const LAST = 0x40;
 const DDP_VERSION = 1;
 const RDMAP_VERSION = 0x40;

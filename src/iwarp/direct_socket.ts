@@ -1,0 +1,30 @@
+/**
+ * A socket read by the system's own call, into memory of any kind and without waiting: what is there is there at once.
+ *
+ * @module
+ */
+import { libc, socketDescriptor } from "../../ffi/mod.ts";
+
+/** Linux's. */
+const MSG_DONTWAIT = 0x40;
+
+/** Reads a Deno socket beside Deno. To be let go of before the socket is closed: its descriptor may then be another's. */
+export class DirectSocket {
+  readonly #descriptor: number;
+
+  private constructor(descriptor: number) {
+    this.#descriptor = descriptor;
+  }
+
+  /** That of a socket; undefined without `--allow-ffi`, and on other systems than Linux. */
+  static of(socket: Deno.TcpConn): DirectSocket | undefined {
+    if (Deno.build.os !== "linux" || Deno.permissions.querySync({ name: "ffi" }).state !== "granted") return undefined;
+    const descriptor = socketDescriptor(socket.localAddr, socket.remoteAddr);
+    return descriptor === undefined ? undefined : new DirectSocket(descriptor);
+  }
+
+  /** Fills `into` with what has come, and returns how much that was; 0 or less where nothing has, or nothing will. */
+  receive(into: Uint8Array<ArrayBuffer>): number {
+    return libc().recv(this.#descriptor, into, into.length, MSG_DONTWAIT);
+  }
+}
