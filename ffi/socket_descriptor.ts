@@ -11,8 +11,9 @@ const { AF_INET, AF_INET6 } = address_family;
 const V4 = layout.sockaddr_in;
 const V6 = layout.sockaddr_in6;
 
-/** Descriptors in a row that are no socket of the kind, behind which none is looked for. */
-const GAP = 64;
+/** Descriptors that are looked at below the lowest that is free, and above it. */
+const BELOW = 4_096;
+const ABOVE = 64;
 
 /** An end of a connection, as Deno tells it. */
 export interface SocketEnd {
@@ -36,10 +37,10 @@ export function socketDescriptor(local: SocketEnd, remote: SocketEnd): number | 
     isAt(getpeername, descriptor, remote) && isAt(getsockname, descriptor, local);
   // Descriptors are given out lowest first, so that a new one is near the lowest that is free.
   const free = lowestFree();
-  for (let descriptor = free - 1; descriptor > 2; descriptor--) {
+  for (let descriptor = free - 1; descriptor > Math.max(2, free - BELOW); descriptor--) {
     if (matches(descriptor)) return descriptor;
   }
-  for (let descriptor = free + 1; descriptor < free + GAP; descriptor++) {
+  for (let descriptor = free + 1; descriptor < free + ABOVE; descriptor++) {
     if (matches(descriptor)) return descriptor;
   }
   return undefined;

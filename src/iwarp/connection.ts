@@ -14,7 +14,7 @@ import type { Agreement } from "./negotiation.ts";
 import { CompletionQueue, type SendSlot } from "./queues.ts";
 import { Receiver } from "./receiver.ts";
 import { IwarpRegion, type StagTable } from "./region.ts";
-import { Sender } from "./sender.ts";
+import { type Outlet, Sender } from "./sender.ts";
 import { Causes, Layer, StreamFault, type Termination } from "./terminate.ts";
 import { Rdmap } from "./wire.ts";
 
@@ -181,9 +181,9 @@ export class IwarpConnection {
   }
 
   /** Fills `into` with whole FPDUs; see {@linkcode Sender.transmit}. Never throws. */
-  transmit(into: Uint8Array): number {
+  transmit(into: Uint8Array<ArrayBuffer>, outlet?: () => Outlet | undefined): number {
     try {
-      return this.#sender.transmit(into);
+      return this.#sender.transmit(into, outlet);
     } catch (error) {
       if (!(error instanceof StreamFault)) throw error;
       this.#fault(error, new Uint8Array(0), 0);

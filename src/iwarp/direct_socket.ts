@@ -1,15 +1,18 @@
 /**
- * A socket read by the system's own call, into memory of any kind and without waiting: what is there is there at once.
+ * A socket read and written by the system's own calls, from and into memory of any kind, without waiting.
  *
  * @module
  */
 import { libc, socketDescriptor } from "../../ffi/mod.ts";
+import type { Outlet } from "./sender.ts";
 
-/** Linux's. */
+// Linux's.
 const MSG_DONTWAIT = 0x40;
+const MSG_NOSIGNAL = 0x4000;
+const MSG_MORE = 0x8000;
 
-/** Reads a Deno socket beside Deno. To be let go of before the socket is closed: its descriptor may then be another's. */
-export class DirectSocket {
+/** Reads and writes a Deno socket beside Deno. To be let go of before the socket is closed: its descriptor may then be another's. */
+export class DirectSocket implements Outlet {
   readonly #descriptor: number;
 
   private constructor(descriptor: number) {
@@ -26,5 +29,10 @@ export class DirectSocket {
   /** Fills `into` with what has come, and returns how much that was; 0 or less where nothing has, or nothing will. */
   receive(into: Uint8Array<ArrayBuffer>): number {
     return libc().recv(this.#descriptor, into, into.length, MSG_DONTWAIT);
+  }
+
+  /** See {@linkcode Outlet.send}. What is taken waits for more before it leaves in a segment that is not full. */
+  send(bytes: Uint8Array<ArrayBuffer>): number {
+    return libc().send(this.#descriptor, bytes, bytes.length, MSG_DONTWAIT | MSG_NOSIGNAL | MSG_MORE);
   }
 }

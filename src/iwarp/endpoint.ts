@@ -216,15 +216,14 @@ export class IwarpEndpoint implements Endpoint {
     const buffer = this.#in;
     for (let size = 0; size < DIRECT_SIZE;) {
       const { window } = connection;
-      if (window === undefined || this.#direct === null) return 0;
-      this.#direct ??= DirectSocket.of(this.#socket) ?? null;
-      const count = this.#direct?.receive(window) ?? 0;
+      if (window === undefined) return 0;
+      const count = this.#directSocket()?.receive(window) ?? 0;
       if (count <= 0) return 0;
       size += count;
       this.#bytesIn += count;
       connection.placed(count);
       if (count < window.length) return 0;
-      const more = this.#direct?.receive(buffer.subarray(0, connection.trailer + NEXT_HEADER_SIZE)) ?? 0;
+      const more = this.#directSocket()?.receive(buffer.subarray(0, connection.trailer + NEXT_HEADER_SIZE)) ?? 0;
       if (more > 0) this.#bytesIn += more;
       const rest = connection.receive(buffer, 0, Math.max(0, more));
       this.#afterReceive();
@@ -280,7 +279,7 @@ export class IwarpEndpoint implements Endpoint {
     const connection = this.#connection;
     try {
       do {
-        const size = this.#broken === undefined ? connection.transmit(this.#out) : 0;
+        const size = this.#broken === undefined ? connection.transmit(this.#out, this.#directSocket) : 0;
         this.#notify();
         for (let at = 0; at < size;) {
           const count = await this.#socket.write(this.#out.subarray(at, size));
@@ -337,6 +336,12 @@ export class IwarpEndpoint implements Endpoint {
     this.#connection.lose(new VerbsError(this.#call, "timeout", reason));
     this.#closeSocket();
   }
+
+  // Found out when it is first of use.
+  readonly #directSocket = (): DirectSocket | undefined => {
+    if (this.#direct === undefined) this.#direct = DirectSocket.of(this.#socket) ?? null;
+    return this.#direct ?? undefined;
+  };
 
   #closeSocket(): void {
     this.#direct = null;

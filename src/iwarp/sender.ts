@@ -5,7 +5,7 @@
  * @module
  */
 import { isAnswered, Opcode, Status } from "../rdma/completion.ts";
-import { crc32cOf } from "../rdma/crc32c.ts";
+import { crc32c, crc32cOf } from "../rdma/crc32c.ts";
 import type { EndpointStatistics } from "../rdma/statistics.ts";
 import type { Agreement } from "./negotiation.ts";
 import { type CompletionQueue, ResponseSlot, Ring, SendSlot } from "./queues.ts";
@@ -29,6 +29,17 @@ import {
 
 /** The STag of ready-to-receive frames, which name no memory; some hardware faults on 0. */
 export const RTR_STAG = 1;
+
+/** Payload of so many bytes is handed to an {@linkcode Outlet} from where it lies; to copy less than that costs less. */
+const LONG_PAYLOAD = 32 * 1024;
+/** Bytes that go through an outlet before others have their turn. */
+const OUTLET_SIZE = 2 * 1024 * 1024;
+
+/** Where bytes can leave at once, from memory of any kind. */
+export interface Outlet {
+  /** Takes what it can without waiting, from the start of `bytes`; how many that are, 0 or less where it is none. More will follow. */
+  send(bytes: Uint8Array<ArrayBuffer>): number;
+}
 
 /** What the sending half needs to know. */
 export interface SenderOptions {
@@ -67,7 +78,10 @@ export class Sender {
   #seenHead = -1; // when it was last asked for progress
   #seenMoved = -1;
   #ended = false;
-  #into = new Uint8Array(0) as Uint8Array;
+  #outlet: (() => Outlet | undefined) | undefined;
+  #outletRoom = 0; // bytes that may still go through the outlet
+  #kept = 0; // bytes at the start of `into` that end an FPDU which has left
+  #into = new Uint8Array(0);
   #view = new DataView(this.#into.buffer);
 
   /** Starts with empty queues; an initiator that agreed to a ready-to-receive frame sends it first. */
@@ -139,18 +153,23 @@ export class Sender {
   }
 
   /**
-   * Fills `into`, which has room for one of the longest at least, with whole FPDUs; returns the bytes used. What they
-   * carry is copied, so Sends and Writes complete here. Throws StreamFault when memory was withdrawn under its work.
+   * Fills `into`, which has room for one of the longest at least, with whole FPDUs; returns the bytes used, which are to
+   * leave before the next call. What they carry is copied, so Sends and Writes complete here. Long ones go through the
+   * outlet, where there is one, up to what it does not take, which `into` then begins with.
+   *
+   * Throws StreamFault when memory was withdrawn under its work; another call then gives what ends the stream.
    */
-  transmit(into: Uint8Array): number {
+  transmit(into: Uint8Array<ArrayBuffer>, outlet?: () => Outlet | undefined): number {
     if (into !== this.#into) {
       this.#into = into;
       this.#view = new DataView(into.buffer, into.byteOffset, into.byteLength);
     }
-    let at = 0;
+    this.#outlet = outlet;
+    this.#outletRoom = OUTLET_SIZE;
+    let at = this.#kept;
     if (this.#terminate !== undefined) {
       at = this.#emitUntagged(
-        0,
+        at,
         Rdmap.TERMINATE,
         0,
         Queue.TERMINATE,
@@ -164,7 +183,8 @@ export class Sender {
       this.#terminate = undefined;
     }
     const longest = fpduSize(this.#ulpduSize);
-    while (this.pending && into.length - at >= longest) at = this.#emitNext(at);
+    while (this.pending && this.#outletRoom > 0 && into.length - at >= longest) at = this.#emitNext(at);
+    this.#kept = 0;
     this.retire();
     return at;
   }
@@ -413,11 +433,13 @@ export class Sender {
     high: number,
     low: number,
     last: boolean,
-    bytes: Uint8Array,
+    bytes: Uint8Array<ArrayBuffer>,
     from: number,
     size: number,
   ): number {
     putTagged(this.#view, at + FPDU_LENGTH_SIZE, opcode, last, stag, high, low);
+    const outlet = size < LONG_PAYLOAD ? undefined : this.#outlet?.();
+    if (outlet !== undefined) return this.#sendPayload(outlet, at, bytes, from, size);
     this.#copy(bytes, from, size, at + FPDU_LENGTH_SIZE + TAGGED_HEADER_SIZE);
     return this.#seal(at, TAGGED_HEADER_SIZE + size);
   }
@@ -439,9 +461,32 @@ export class Sender {
     return this.#seal(at, UNTAGGED_HEADER_SIZE + size);
   }
 
+  // Hands the outlet all there is up to the header of a tagged segment, and its payload; what it does not take, and what
+  // comes behind, is left at the start of the buffer.
+  #sendPayload(outlet: Outlet, at: number, bytes: Uint8Array<ArrayBuffer>, from: number, size: number): number {
+    checkPresent(bytes, from, size);
+    const into = this.#into;
+    const view = this.#view;
+    const header = at + FPDU_LENGTH_SIZE + TAGGED_HEADER_SIZE;
+    const ulpduSize = TAGGED_HEADER_SIZE + size;
+    const padding = fpduSize(ulpduSize) - FPDU_LENGTH_SIZE - ulpduSize - FPDU_CRC_SIZE;
+    const payload = bytes.subarray(from, from + size);
+    view.setUint16(at, ulpduSize);
+    const crc = this.#crc ? crc32c(PADDING[padding] as Uint8Array, crc32c(payload, crc32cOf(into, at, header))) : 0;
+    const left = header - Math.max(0, outlet.send(into.subarray(0, header)));
+    const sent = left > 0 ? 0 : Math.max(0, outlet.send(payload));
+    into.copyWithin(0, header - left, header);
+    into.set(payload.subarray(sent), left);
+    const end = left + size - sent + padding + FPDU_CRC_SIZE;
+    into.fill(0, end - FPDU_CRC_SIZE - padding, end);
+    view.setUint32(end - FPDU_CRC_SIZE, crc, true);
+    this.#kept = end;
+    this.#outletRoom = sent < size ? 0 : this.#outletRoom - size;
+    return end;
+  }
+
   #copy(bytes: Uint8Array, from: number, size: number, to: number): void {
-    // A region disposed under its own work has no bytes left; what lies in the buffer must not leave in their place.
-    if (from + size > bytes.length) throw new StreamFault(Causes.LOCAL, "a region disposed while work used it");
+    checkPresent(bytes, from, size);
     if (size > 0) this.#into.set(bytes.subarray(from, from + size), to);
   }
 
@@ -461,4 +506,12 @@ export class Sender {
     }
     return end;
   }
+}
+
+/** Zeros between a ULPDU and its CRC, by how many. */
+const PADDING: readonly Uint8Array[] = [0, 1, 2, 3].map((length) => new Uint8Array(length));
+
+// A region disposed under its own work has no bytes left; what lies in the buffer must not leave in their place.
+function checkPresent(bytes: Uint8Array, from: number, size: number): void {
+  if (from + size > bytes.length) throw new StreamFault(Causes.LOCAL, "a region disposed while work used it");
 }
