@@ -11,10 +11,11 @@ import type { Closure, SendWork } from "../rdma/provider.ts";
 import { EndpointStatistics } from "../rdma/statistics.ts";
 import { checkReceive, checkSend, foreignRegion, queueFull } from "../rdma/work_checks.ts";
 import type { Agreement } from "./negotiation.ts";
+import type { Outlet } from "./fpdu_writer.ts";
 import { CompletionQueue, type SendSlot } from "./queues.ts";
 import { Receiver } from "./receiver.ts";
 import { IwarpRegion, type StagTable } from "./region.ts";
-import { type Outlet, Sender } from "./sender.ts";
+import { Sender } from "./sender.ts";
 import { Causes, Layer, StreamFault, type Termination } from "./terminate.ts";
 import { Rdmap } from "./wire.ts";
 

@@ -4,7 +4,7 @@
  * @module
  */
 import { libc, socketDescriptor } from "../../ffi/mod.ts";
-import type { Outlet } from "./sender.ts";
+import type { Outlet } from "./fpdu_writer.ts";
 
 // Linux's.
 const MSG_DONTWAIT = 0x40;

@@ -5,8 +5,8 @@
  * @module
  */
 import { isAnswered, Opcode, Status } from "../rdma/completion.ts";
-import { crc32c, crc32cOf } from "../rdma/crc32c.ts";
 import type { EndpointStatistics } from "../rdma/statistics.ts";
+import { FpduWriter, type Outlet } from "./fpdu_writer.ts";
 import type { Agreement } from "./negotiation.ts";
 import { type CompletionQueue, ResponseSlot, Ring, SendSlot } from "./queues.ts";
 import { type Cause, Causes, encodeTerminate, StreamFault } from "./terminate.ts";
@@ -14,12 +14,8 @@ import {
   ATOMIC_REQUEST_SIZE,
   ATOMIC_RESPONSE_SIZE,
   AtomicOperation,
-  FPDU_CRC_SIZE,
-  FPDU_LENGTH_SIZE,
   fpduSize,
   IMMEDIATE_SIZE,
-  putTagged,
-  putUntagged,
   Queue,
   Rdmap,
   READ_REQUEST_SIZE,
@@ -30,16 +26,7 @@ import {
 /** The STag of ready-to-receive frames, which name no memory; some hardware faults on 0. */
 export const RTR_STAG = 1;
 
-/** Payload of so many bytes is handed to an {@linkcode Outlet} from where it lies; to copy less than that costs less. */
-const LONG_PAYLOAD = 32 * 1024;
-/** Bytes that go through an outlet before others have their turn. */
-const OUTLET_SIZE = 2 * 1024 * 1024;
-
-/** Where bytes can leave at once, from memory of any kind. */
-export interface Outlet {
-  /** Takes what it can without waiting, from the start of `bytes`; how many that are, 0 or less where it is none. More will follow. */
-  send(bytes: Uint8Array<ArrayBuffer>): number;
-}
+const NOTHING = new Uint8Array(0);
 
 /** What the sending half needs to know. */
 export interface SenderOptions {
@@ -64,7 +51,7 @@ export class Sender {
 
   readonly #completions: CompletionQueue;
   readonly #statistics: EndpointStatistics;
-  readonly #crc: boolean;
+  readonly #writer: FpduWriter;
   readonly #ord: number;
   readonly #ulpduSize: number;
   #ready: Agreement["readyToReceive"];
@@ -78,11 +65,6 @@ export class Sender {
   #seenHead = -1; // when it was last asked for progress
   #seenMoved = -1;
   #ended = false;
-  #outlet: (() => Outlet | undefined) | undefined;
-  #outletRoom = 0; // bytes that may still go through the outlet
-  #kept = 0; // bytes at the start of `into` that end an FPDU which has left
-  #into = new Uint8Array(0);
-  #view = new DataView(this.#into.buffer);
 
   /** Starts with empty queues; an initiator that agreed to a ready-to-receive frame sends it first. */
   constructor(
@@ -93,7 +75,7 @@ export class Sender {
   ) {
     this.#completions = completions;
     this.#statistics = statistics;
-    this.#crc = agreement.crc;
+    this.#writer = new FpduWriter(agreement.crc);
     this.#ord = agreement.ord;
     this.#ulpduSize = options.ulpduSize;
     this.#held = options.held;
@@ -160,33 +142,17 @@ export class Sender {
    * Throws StreamFault when memory was withdrawn under its work; another call then gives what ends the stream.
    */
   transmit(into: Uint8Array<ArrayBuffer>, outlet?: () => Outlet | undefined): number {
-    if (into !== this.#into) {
-      this.#into = into;
-      this.#view = new DataView(into.buffer, into.byteOffset, into.byteLength);
-    }
-    this.#outlet = outlet;
-    this.#outletRoom = OUTLET_SIZE;
-    let at = this.#kept;
-    if (this.#terminate !== undefined) {
-      at = this.#emitUntagged(
-        at,
-        Rdmap.TERMINATE,
-        0,
-        Queue.TERMINATE,
-        1,
-        0,
-        true,
-        this.#terminate,
-        0,
-        this.#terminate.length,
-      );
+    const writer = this.#writer;
+    writer.begin(into, outlet);
+    const terminate = this.#terminate;
+    if (terminate !== undefined) {
+      writer.untagged(Rdmap.TERMINATE, 0, Queue.TERMINATE, 1, 0, true, terminate, 0, terminate.length);
       this.#terminate = undefined;
     }
     const longest = fpduSize(this.#ulpduSize);
-    while (this.pending && this.#outletRoom > 0 && into.length - at >= longest) at = this.#emitNext(at);
-    this.#kept = 0;
+    while (this.pending && writer.fits(longest)) this.#emitNext();
     this.retire();
-    return at;
+    return writer.end();
   }
 
   /** Completes, in order, what is done. */
@@ -243,48 +209,46 @@ export class Sender {
   }
 
   // Answers and own work take turns at message boundaries, so that neither starves the other.
-  #emitNext(at: number): number {
-    if (this.#ready !== "none") return this.#emitReadyToReceive(at);
+  #emitNext(): void {
+    if (this.#ready !== "none") return this.#emitReadyToReceive();
     const own = this.#sendable();
     const answer = this.responses.length > 0 ? this.responses.at(this.responses.head) : undefined;
     const ownTurn = own !== undefined && (own.moved > 0 || !this.#answerNext);
-    if (answer !== undefined && (answer.moved > 0 || !ownTurn)) return this.#emitResponse(at, answer);
-    if (own === undefined) return at;
+    if (answer !== undefined && (answer.moved > 0 || !ownTurn)) return this.#emitResponse(answer);
+    if (own === undefined) return;
     switch (own.opcode) {
       case Opcode.READ:
-        return this.#emitRead(at, own);
+        return this.#emitRead(own);
       case Opcode.WRITE:
-        return this.#emitWrite(at, own);
+        return this.#emitWrite(own);
       case Opcode.WRITE_IMMEDIATE:
-        return own.moved < own.length ? this.#emitWrite(at, own) : this.#emitImmediate(at, own);
+        return own.moved < own.length ? this.#emitWrite(own) : this.#emitImmediate(own);
       case Opcode.FETCH_ADD:
       case Opcode.COMPARE_SWAP:
-        return this.#emitAtomic(at, own);
+        return this.#emitAtomic(own);
       default:
-        return this.#emitSend(at, own);
+        return this.#emitSend(own);
     }
   }
 
-  #emitReadyToReceive(at: number): number {
+  #emitReadyToReceive(): void {
     const kind = this.#ready;
     this.#ready = "none";
-    const none = this.#into;
-    if (kind === "write") return this.#emitTagged(at, Rdmap.WRITE, RTR_STAG, 0, 0, true, none, 0, 0);
+    if (kind === "write") return this.#writer.tagged(Rdmap.WRITE, RTR_STAG, 0, 0, true, NOTHING, 0, 0);
     if (kind === "send") {
-      return this.#emitUntagged(at, Rdmap.SEND, 0, Queue.SEND, this.#sendSequence++, 0, true, none, 0, 0);
+      return this.#writer.untagged(Rdmap.SEND, 0, Queue.SEND, this.#sendSequence++, 0, true, NOTHING, 0, 0);
     }
     this.rtrReadPending = true;
-    return this.#emitReadRequest(at, RTR_STAG, 0, 0, 0, RTR_STAG, 0, 0);
+    this.#emitReadRequest(RTR_STAG, 0, 0, 0, RTR_STAG, 0, 0);
   }
 
-  #emitWrite(at: number, slot: SendSlot): number {
+  #emitWrite(slot: SendSlot): void {
     const size = Math.min(slot.length - slot.moved, this.#ulpduSize - TAGGED_HEADER_SIZE);
     const last = slot.moved + size === slot.length;
     const low = slot.remoteLow + slot.moved;
     const high = (slot.remoteHigh + (low > 0xffff_ffff ? 1 : 0)) >>> 0;
     const bytes = (slot.region as NonNullable<typeof slot.region>).bytes;
-    at = this.#emitTagged(
-      at,
+    this.#writer.tagged(
       Rdmap.WRITE,
       slot.remoteKey,
       high,
@@ -295,21 +259,20 @@ export class Sender {
       size,
     );
     this.#advance(slot, size, last && slot.opcode === Opcode.WRITE);
-    return at;
   }
 
   // 32 bits as InfiniBand has them, and as many that are reserved, which is how Chelsio's hardware does it.
-  #emitImmediate(at: number, slot: SendSlot): number {
-    const payload = at + FPDU_LENGTH_SIZE + UNTAGGED_HEADER_SIZE;
-    this.#view.setUint32(payload, slot.immediate);
-    this.#view.setUint32(payload + 4, 0);
+  #emitImmediate(slot: SendSlot): void {
+    const { view, payloadAt: payload } = this.#writer;
+    view.setUint32(payload, slot.immediate);
+    view.setUint32(payload + 4, 0);
     const sequence = this.#sendSequence;
     this.#sendSequence = (sequence + 1) >>> 0;
     this.#advance(slot, 0, true);
-    return this.#sealUntagged(at, Rdmap.IMMEDIATE, Queue.SEND, sequence, IMMEDIATE_SIZE);
+    this.#writer.whole(Rdmap.IMMEDIATE, Queue.SEND, sequence, IMMEDIATE_SIZE);
   }
 
-  #emitSend(at: number, slot: SendSlot): number {
+  #emitSend(slot: SendSlot): void {
     const size = Math.min(slot.length - slot.moved, this.#ulpduSize - UNTAGGED_HEADER_SIZE);
     const last = slot.moved + size === slot.length;
     const invalidates = slot.opcode === Opcode.SEND_INVALIDATE;
@@ -317,25 +280,23 @@ export class Sender {
     const bytes = (slot.region as NonNullable<typeof slot.region>).bytes;
     const stag = invalidates ? slot.remoteKey : 0;
     const from = slot.offset + slot.moved;
-    at = this.#emitUntagged(at, opcode, stag, Queue.SEND, this.#sendSequence, slot.moved, last, bytes, from, size);
+    this.#writer.untagged(opcode, stag, Queue.SEND, this.#sendSequence, slot.moved, last, bytes, from, size);
     if (last) this.#sendSequence = (this.#sendSequence + 1) >>> 0;
     this.#advance(slot, size, last);
-    return at;
   }
 
-  #emitRead(at: number, slot: SendSlot): number {
+  #emitRead(slot: SendSlot): void {
     const region = slot.region as NonNullable<typeof slot.region>;
     slot.sinkStag = region.remoteKey;
     this.reads.push().position = this.#next++;
     this.#answerNext = true;
     const { addressHigh } = region;
     const { remoteKey, remoteHigh, remoteLow, length, offset, sinkStag } = slot;
-    return this.#emitReadRequest(at, sinkStag, addressHigh, offset, length, remoteKey, remoteHigh, remoteLow);
+    this.#emitReadRequest(sinkStag, addressHigh, offset, length, remoteKey, remoteHigh, remoteLow);
   }
 
-  #emitAtomic(at: number, slot: SendSlot): number {
-    const payload = at + FPDU_LENGTH_SIZE + UNTAGGED_HEADER_SIZE;
-    const view = this.#view;
+  #emitAtomic(slot: SendSlot): void {
+    const { view, payloadAt: payload } = this.#writer;
     const sequence = this.#readSequence;
     this.#readSequence = (sequence + 1) >>> 0;
     this.reads.push().position = this.#next++;
@@ -355,11 +316,10 @@ export class Sender {
     view.setUint32(payload + 40, slot.compareLow);
     view.setInt32(payload + 44, -1);
     view.setInt32(payload + 48, -1);
-    return this.#sealUntagged(at, Rdmap.ATOMIC_REQUEST, Queue.READ_REQUEST, sequence, ATOMIC_REQUEST_SIZE);
+    this.#writer.whole(Rdmap.ATOMIC_REQUEST, Queue.READ_REQUEST, sequence, ATOMIC_REQUEST_SIZE);
   }
 
   #emitReadRequest(
-    at: number,
     sinkStag: number,
     sinkHigh: number,
     sinkLow: number,
@@ -367,9 +327,8 @@ export class Sender {
     sourceStag: number,
     sourceHigh: number,
     sourceLow: number,
-  ): number {
-    const payload = at + FPDU_LENGTH_SIZE + UNTAGGED_HEADER_SIZE;
-    const view = this.#view;
+  ): void {
+    const { view, payloadAt: payload } = this.#writer;
     view.setUint32(payload, sinkStag);
     view.setUint32(payload + 4, sinkHigh);
     view.setUint32(payload + 8, sinkLow);
@@ -379,22 +338,22 @@ export class Sender {
     view.setUint32(payload + 24, sourceLow);
     const sequence = this.#readSequence;
     this.#readSequence = (sequence + 1) >>> 0;
-    return this.#sealUntagged(at, Rdmap.READ_REQUEST, Queue.READ_REQUEST, sequence, READ_REQUEST_SIZE);
+    this.#writer.whole(Rdmap.READ_REQUEST, Queue.READ_REQUEST, sequence, READ_REQUEST_SIZE);
   }
 
-  #emitResponse(at: number, slot: ResponseSlot): number {
-    if (slot.atomic) return this.#emitAtomicResponse(at, slot);
+  #emitResponse(slot: ResponseSlot): void {
+    if (slot.atomic) return this.#emitAtomicResponse(slot);
     const region = slot.region; // none where nothing is read
     if (region !== undefined && (slot.sourceStag !== region.remoteKey || !region.valid)) {
       throw new StreamFault(Causes.READ_STAG, slot.sourceStag);
     }
-    const bytes = region === undefined ? this.#into : region.bytes;
+    const bytes = region === undefined ? NOTHING : region.bytes;
     const size = Math.min(slot.length - slot.moved, this.#ulpduSize - TAGGED_HEADER_SIZE);
     const last = slot.moved + size === slot.length;
     const low = slot.sinkLow + slot.moved;
     const high = (slot.sinkHigh + (low > 0xffff_ffff ? 1 : 0)) >>> 0;
     const from = slot.offset + slot.moved;
-    at = this.#emitTagged(at, Rdmap.READ_RESPONSE, slot.sinkStag, high, low >>> 0, last, bytes, from, size);
+    this.#writer.tagged(Rdmap.READ_RESPONSE, slot.sinkStag, high, low >>> 0, last, bytes, from, size);
     slot.moved += size;
     this.#statistics.servedBytes += size;
     if (last) {
@@ -402,20 +361,19 @@ export class Sender {
       slot.region = undefined;
       this.responses.head++;
     }
-    return at;
   }
 
-  #emitAtomicResponse(at: number, slot: ResponseSlot): number {
-    const payload = at + FPDU_LENGTH_SIZE + UNTAGGED_HEADER_SIZE;
-    this.#view.setUint32(payload, slot.sinkStag);
-    this.#view.setUint32(payload + 4, slot.sinkHigh);
-    this.#view.setUint32(payload + 8, slot.sinkLow);
+  #emitAtomicResponse(slot: ResponseSlot): void {
+    const { view, payloadAt: payload } = this.#writer;
+    view.setUint32(payload, slot.sinkStag);
+    view.setUint32(payload + 4, slot.sinkHigh);
+    view.setUint32(payload + 8, slot.sinkLow);
     const sequence = this.#atomicSequence;
     this.#atomicSequence = (sequence + 1) >>> 0;
     this.#statistics.servedAtomics++;
     this.#answerNext = false;
     this.responses.head++;
-    return this.#sealUntagged(at, Rdmap.ATOMIC_RESPONSE, Queue.ATOMIC_RESPONSE, sequence, ATOMIC_RESPONSE_SIZE);
+    this.#writer.whole(Rdmap.ATOMIC_RESPONSE, Queue.ATOMIC_RESPONSE, sequence, ATOMIC_RESPONSE_SIZE);
   }
 
   #advance(slot: SendSlot, size: number, last: boolean): void {
@@ -425,93 +383,4 @@ export class Sender {
     this.#next++;
     this.#answerNext = true;
   }
-
-  #emitTagged(
-    at: number,
-    opcode: number,
-    stag: number,
-    high: number,
-    low: number,
-    last: boolean,
-    bytes: Uint8Array<ArrayBuffer>,
-    from: number,
-    size: number,
-  ): number {
-    putTagged(this.#view, at + FPDU_LENGTH_SIZE, opcode, last, stag, high, low);
-    const outlet = size < LONG_PAYLOAD ? undefined : this.#outlet?.();
-    if (outlet !== undefined) return this.#sendPayload(outlet, at, bytes, from, size);
-    this.#copy(bytes, from, size, at + FPDU_LENGTH_SIZE + TAGGED_HEADER_SIZE);
-    return this.#seal(at, TAGGED_HEADER_SIZE + size);
-  }
-
-  #emitUntagged(
-    at: number,
-    opcode: number,
-    stag: number,
-    queue: number,
-    sequence: number,
-    offset: number,
-    last: boolean,
-    bytes: Uint8Array,
-    from: number,
-    size: number,
-  ): number {
-    putUntagged(this.#view, at + FPDU_LENGTH_SIZE, opcode, last, stag, queue, sequence, offset);
-    this.#copy(bytes, from, size, at + FPDU_LENGTH_SIZE + UNTAGGED_HEADER_SIZE);
-    return this.#seal(at, UNTAGGED_HEADER_SIZE + size);
-  }
-
-  // Hands the outlet all there is up to the header of a tagged segment, and its payload; what it does not take, and what
-  // comes behind, is left at the start of the buffer.
-  #sendPayload(outlet: Outlet, at: number, bytes: Uint8Array<ArrayBuffer>, from: number, size: number): number {
-    checkPresent(bytes, from, size);
-    const into = this.#into;
-    const view = this.#view;
-    const header = at + FPDU_LENGTH_SIZE + TAGGED_HEADER_SIZE;
-    const ulpduSize = TAGGED_HEADER_SIZE + size;
-    const padding = fpduSize(ulpduSize) - FPDU_LENGTH_SIZE - ulpduSize - FPDU_CRC_SIZE;
-    const payload = bytes.subarray(from, from + size);
-    view.setUint16(at, ulpduSize);
-    const crc = this.#crc ? crc32c(PADDING[padding] as Uint8Array, crc32c(payload, crc32cOf(into, at, header))) : 0;
-    const left = header - Math.max(0, outlet.send(into.subarray(0, header)));
-    const sent = left > 0 ? 0 : Math.max(0, outlet.send(payload));
-    into.copyWithin(0, header - left, header);
-    into.set(payload.subarray(sent), left);
-    const end = left + size - sent + padding + FPDU_CRC_SIZE;
-    into.fill(0, end - FPDU_CRC_SIZE - padding, end);
-    view.setUint32(end - FPDU_CRC_SIZE, crc, true);
-    this.#kept = end;
-    this.#outletRoom = sent < size ? 0 : this.#outletRoom - size;
-    return end;
-  }
-
-  #copy(bytes: Uint8Array, from: number, size: number, to: number): void {
-    checkPresent(bytes, from, size);
-    if (size > 0) this.#into.set(bytes.subarray(from, from + size), to);
-  }
-
-  // A message of one segment, whose payload is in place.
-  #sealUntagged(at: number, opcode: number, queue: number, sequence: number, size: number): number {
-    putUntagged(this.#view, at + FPDU_LENGTH_SIZE, opcode, true, 0, queue, sequence, 0);
-    return this.#seal(at, UNTAGGED_HEADER_SIZE + size);
-  }
-
-  // Length in front, zeroed padding and CRC behind.
-  #seal(at: number, ulpduSize: number): number {
-    this.#view.setUint16(at, ulpduSize);
-    const end = at + fpduSize(ulpduSize);
-    this.#into.fill(0, at + FPDU_LENGTH_SIZE + ulpduSize, end);
-    if (this.#crc) {
-      this.#view.setUint32(end - FPDU_CRC_SIZE, crc32cOf(this.#into, at, end - FPDU_CRC_SIZE), true);
-    }
-    return end;
-  }
-}
-
-/** Zeros between a ULPDU and its CRC, by how many. */
-const PADDING: readonly Uint8Array[] = [0, 1, 2, 3].map((length) => new Uint8Array(length));
-
-// A region disposed under its own work has no bytes left; what lies in the buffer must not leave in their place.
-function checkPresent(bytes: Uint8Array, from: number, size: number): void {
-  if (from + size > bytes.length) throw new StreamFault(Causes.LOCAL, "a region disposed while work used it");
 }

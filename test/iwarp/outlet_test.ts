@@ -7,7 +7,7 @@ import { Buffer } from "node:buffer";
 import fc from "fast-check";
 import { Opcode } from "../../src/rdma/completion.ts";
 import { Access } from "../../src/rdma/memory.ts";
-import type { Outlet } from "../../src/iwarp/sender.ts";
+import type { Outlet } from "../../src/iwarp/fpdu_writer.ts";
 import { assert, assertEquals } from "../assert.ts";
 import { pattern } from "../rdma/players.ts";
 import { concat, digits, fpdu, readRequest, ulpdusOf, untagged } from "./frames.ts";
