@@ -185,6 +185,7 @@ function play(index: number, crc: boolean, responder: boolean, piece: number, mu
     const spoilt = at === Math.min(index, LAST);
     match.feed(mutated(ulpdu, spoilt ? mutate(ulpdu, match.places) : [], crc), spoilt ? piece : Infinity);
     if (spoilt) outcome = match.outcome;
+    else if (match.referee.verdict !== undefined) break; // what came behind it changed nothing
   }
   match.end();
   return outcome;
