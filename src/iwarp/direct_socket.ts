@@ -31,8 +31,9 @@ export class DirectSocket implements Outlet {
     return libc().recv(this.#descriptor, into, into.length, MSG_DONTWAIT);
   }
 
-  /** See {@linkcode Outlet.send}. What is taken waits for more before it leaves in a segment that is not full. */
-  send(bytes: Uint8Array<ArrayBuffer>): number {
-    return libc().send(this.#descriptor, bytes, bytes.length, MSG_DONTWAIT | MSG_NOSIGNAL | MSG_MORE);
+  /** See {@linkcode Outlet.send}. Where more follows, it waits for that before it leaves in a segment that is not full. */
+  send(bytes: Uint8Array<ArrayBuffer>, more = true): number {
+    const flags = MSG_DONTWAIT | MSG_NOSIGNAL | (more ? MSG_MORE : 0);
+    return libc().send(this.#descriptor, bytes, bytes.length, flags);
   }
 }

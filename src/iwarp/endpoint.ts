@@ -277,15 +277,17 @@ export class IwarpEndpoint implements Endpoint {
 
   async #writeLoop(): Promise<void> {
     const connection = this.#connection;
+    let atOnce = true; // the first time only: others have their turn in between
     try {
       do {
         const size = this.#broken === undefined ? connection.transmit(this.#out, this.#directSocket) : 0;
         this.#notify();
-        for (let at = 0; at < size;) {
+        for (let at = atOnce ? this.#sendAtOnce(size) : 0; at < size;) {
           const count = await this.#socket.write(this.#out.subarray(at, size));
           at += count;
           this.#bytesOut += count;
         }
+        atOnce = false;
       } while (connection.pending && this.#broken === undefined);
       if (connection.idle) this.#drained?.();
       if (connection.closure !== undefined) this.#hangUp(); // a fault met while sending: the read loop may wait for ever
@@ -296,6 +298,14 @@ export class IwarpEndpoint implements Endpoint {
     } finally {
       this.#busy = false; // in the same turn as the last look at `pending`: no kick falls between
     }
+  }
+
+  // What the socket takes without waiting needs no promise; how many bytes it took.
+  #sendAtOnce(size: number): number {
+    if (size === 0) return 0;
+    const count = Math.max(0, this.#directSocket()?.send(this.#out.subarray(0, size), false) ?? 0);
+    this.#bytesOut += count;
+    return count;
   }
 
   // Waits until what the kick of this turn or an earlier one writes has left.
