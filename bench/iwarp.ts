@@ -1,7 +1,7 @@
 /**
  * `deno task bench:iwarp`: the iwarp provider between two processes, with CRCs and without, against plain Deno TCP that
  * moves the same bytes, and iperf3 for what the machine can do; once with a processor for each process, once with one
- * for both. A number is how many rounds there are.
+ * for both. A number is how many rounds there are. `deno run -P=test --deny-ffi bench/iwarp.ts` measures it without FFI.
  *
  * Contenders take turns within each round, so that what else the machine does hits them alike, and each ratio is between
  * figures of one round; medians over the rounds. Prints tables, then one line of JSON.

@@ -47,8 +47,11 @@ export interface Contenders extends PerContender<Contender>, AsyncDisposable {
 export async function openContenders(): Promise<Contenders> {
   await using opened = new AsyncDisposableStack();
   const script = new URL("provider_peer.ts", import.meta.url).pathname;
+  // iWARP with FFI is faster than without: both processes have it, or neither
+  const { state } = await Deno.permissions.query({ name: "ffi" });
+  const withoutFfi = state === "granted" ? [] : ["--deny-ffi"];
   const peer = opened.use(
-    new Process(Deno.execPath(), ["run", "-P=test", script], {
+    new Process(Deno.execPath(), ["run", "-P=test", ...withoutFfi, script], {
       cwd: new URL("../", import.meta.url).pathname,
       name: "provider_peer",
     }),
