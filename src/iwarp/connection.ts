@@ -11,7 +11,6 @@ import type { Closure, SendWork } from "../rdma/provider.ts";
 import { EndpointStatistics } from "../rdma/statistics.ts";
 import { checkReceive, checkSend, foreignRegion, queueFull } from "../rdma/work_checks.ts";
 import type { Agreement } from "./negotiation.ts";
-import type { Outlet } from "./fpdu_writer.ts";
 import { CompletionQueue, type SendSlot } from "./queues.ts";
 import { Receiver } from "./receiver.ts";
 import { IwarpRegion, type StagTable } from "./region.ts";
@@ -182,9 +181,9 @@ export class IwarpConnection {
   }
 
   /** Fills `into` with whole FPDUs; see {@linkcode Sender.transmit}. Never throws. */
-  transmit(into: Uint8Array<ArrayBuffer>, outlet?: () => Outlet | undefined): number {
+  transmit(into: Uint8Array<ArrayBuffer>): number {
     try {
-      return this.#sender.transmit(into, outlet);
+      return this.#sender.transmit(into);
     } catch (error) {
       if (!(error instanceof StreamFault)) throw error;
       this.#fault(error, new Uint8Array(0), 0);

@@ -4,15 +4,13 @@
  * @module
  */
 import { libc, socketDescriptor } from "../../ffi/mod.ts";
-import type { Outlet } from "./fpdu_writer.ts";
 
 // Linux's.
 const MSG_DONTWAIT = 0x40;
 const MSG_NOSIGNAL = 0x4000;
-const MSG_MORE = 0x8000;
 
 /** Reads and writes a Deno socket beside Deno. To be let go of before the socket is closed: its descriptor may then be another's. */
-export class DirectSocket implements Outlet {
+export class DirectSocket {
   readonly #descriptor: number;
 
   private constructor(descriptor: number) {
@@ -31,9 +29,8 @@ export class DirectSocket implements Outlet {
     return libc().recv(this.#descriptor, into, into.length, MSG_DONTWAIT);
   }
 
-  /** See {@linkcode Outlet.send}. Where more follows, it waits for that before it leaves in a segment that is not full. */
-  send(bytes: Uint8Array<ArrayBuffer>, more = true): number {
-    const flags = MSG_DONTWAIT | MSG_NOSIGNAL | (more ? MSG_MORE : 0);
-    return libc().send(this.#descriptor, bytes, bytes.length, flags);
+  /** Sends what the socket takes of `bytes` at once, and returns how much that was; 0 or less where it takes none. */
+  send(bytes: Uint8Array<ArrayBuffer>): number {
+    return libc().send(this.#descriptor, bytes, bytes.length, MSG_DONTWAIT | MSG_NOSIGNAL);
   }
 }

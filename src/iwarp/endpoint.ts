@@ -15,6 +15,8 @@ import { FPDU_LENGTH_SIZE, fpduSize, MAX_ULPDU_SIZE, TAGGED_HEADER_SIZE } from "
 
 /** Bytes one write carries at most unless told: so many that the peer drains the socket while the next is made. */
 const WRITE_SIZE = 512 * 1024;
+/** What one write carries and may be sent at once: what is longer does better where others have their turn. */
+const SHORT_WRITE = 16 * 1024;
 /** Bytes held of the incoming stream: some of the longest FPDUs, so that a half-received one is seldom moved. */
 const RECEIVE_BUFFER_SIZE = 256 * 1024;
 /** Bytes one read of the socket asks for: what stays in the processor's cache until it is placed. */
@@ -277,17 +279,15 @@ export class IwarpEndpoint implements Endpoint {
 
   async #writeLoop(): Promise<void> {
     const connection = this.#connection;
-    let atOnce = true; // the first time only: others have their turn in between
     try {
       do {
-        const size = this.#broken === undefined ? connection.transmit(this.#out, this.#directSocket) : 0;
+        const size = this.#broken === undefined ? connection.transmit(this.#out) : 0;
         this.#notify();
-        for (let at = atOnce ? this.#sendAtOnce(size) : 0; at < size;) {
+        for (let at = this.#sendAtOnce(size); at < size;) {
           const count = await this.#socket.write(this.#out.subarray(at, size));
           at += count;
           this.#bytesOut += count;
         }
-        atOnce = false;
       } while (connection.pending && this.#broken === undefined);
       if (connection.idle) this.#drained?.();
       if (connection.closure !== undefined) this.#hangUp(); // a fault met while sending: the read loop may wait for ever
@@ -300,10 +300,10 @@ export class IwarpEndpoint implements Endpoint {
     }
   }
 
-  // What the socket takes without waiting needs no promise; how many bytes it took.
+  // A few bytes that the socket takes at once need no promise; how many it took.
   #sendAtOnce(size: number): number {
-    if (size === 0) return 0;
-    const count = Math.max(0, this.#directSocket()?.send(this.#out.subarray(0, size), false) ?? 0);
+    if (size === 0 || size > SHORT_WRITE) return 0;
+    const count = Math.max(0, this.#directSocket()?.send(this.#out.subarray(0, size)) ?? 0);
     this.#bytesOut += count;
     return count;
   }

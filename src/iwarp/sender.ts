@@ -6,7 +6,7 @@
  */
 import { isAnswered, Opcode, Status } from "../rdma/completion.ts";
 import type { EndpointStatistics } from "../rdma/statistics.ts";
-import { FpduWriter, type Outlet } from "./fpdu_writer.ts";
+import { FpduWriter } from "./fpdu_writer.ts";
 import type { Agreement } from "./negotiation.ts";
 import { type CompletionQueue, ResponseSlot, Ring, SendSlot } from "./queues.ts";
 import { type Cause, Causes, encodeTerminate, StreamFault } from "./terminate.ts";
@@ -135,15 +135,12 @@ export class Sender {
   }
 
   /**
-   * Fills `into`, which has room for one of the longest at least, with whole FPDUs; returns the bytes used, which are to
-   * leave before the next call. What they carry is copied, so Sends and Writes complete here. Long ones go through the
-   * outlet, where there is one, up to what it does not take, which `into` then begins with.
-   *
-   * Throws StreamFault when memory was withdrawn under its work; another call then gives what ends the stream.
+   * Fills `into`, which has room for one of the longest at least, with whole FPDUs; returns the bytes used. What they
+   * carry is copied, so Sends and Writes complete here. Throws StreamFault when memory was withdrawn under its work.
    */
-  transmit(into: Uint8Array<ArrayBuffer>, outlet?: () => Outlet | undefined): number {
+  transmit(into: Uint8Array<ArrayBuffer>): number {
     const writer = this.#writer;
-    writer.begin(into, outlet);
+    writer.begin(into);
     const terminate = this.#terminate;
     if (terminate !== undefined) {
       writer.untagged(Rdmap.TERMINATE, 0, Queue.TERMINATE, 1, 0, true, terminate, 0, terminate.length);
@@ -152,7 +149,7 @@ export class Sender {
     const longest = fpduSize(this.#ulpduSize);
     while (this.pending && writer.fits(longest)) this.#emitNext();
     this.retire();
-    return writer.end();
+    return writer.size;
   }
 
   /** Completes, in order, what is done. */
