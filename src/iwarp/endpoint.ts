@@ -77,6 +77,7 @@ export class IwarpEndpoint implements Endpoint {
   #seenIn = 0; // when it was last looked whether the peer lives
   #seenOut = 0;
   #asked = false; // for a sign of life
+  #stuck = false; // bytes waited for the peer, and it took none, when it was last looked
   #finished = false;
   #finish: (closure: Closure) => void;
 
@@ -321,12 +322,17 @@ export class IwarpEndpoint implements Endpoint {
   }
 
   // A peer from which nothing comes, and which takes nothing, is asked for a sign of life; if by the next look it gave
-  // none, though it owes an answer or has bytes waiting for it, it is gone.
+  // none, though it owes an answer or has bytes waiting for it, it is gone. So is one that talks but does not listen.
   #lookForLife(): void {
     const received = this.#bytesIn !== this.#seenIn;
     const taken = this.#bytesOut !== this.#seenOut;
     this.#seenIn = this.#bytesIn;
     this.#seenOut = this.#bytesOut;
+    const stuck = this.#busy && !taken;
+    if (received && stuck && this.#stuck) {
+      return this.#giveUp(`the peer took nothing of what waits for it for ${this.#options.keepalive} ms`);
+    }
+    this.#stuck = stuck;
     if (received || (taken && !this.#asked)) this.#asked = false;
     else if (this.#connection.closure !== undefined) return;
     else if (!this.#asked) {
@@ -334,10 +340,13 @@ export class IwarpEndpoint implements Endpoint {
       this.#connection.probe();
       if (this.#connection.pending) this.#kick();
     } else if (this.#connection.owed || this.#busy) {
-      const reason = `the peer gave no sign of life for ${this.#options.keepalive} ms after it was asked for one`;
-      this.#connection.lose(new VerbsError(this.#call, "lost", reason));
-      this.#closeSocket();
+      this.#giveUp(`the peer gave no sign of life for ${this.#options.keepalive} ms after it was asked for one`);
     }
+  }
+
+  #giveUp(reason: string): void {
+    this.#connection.lose(new VerbsError(this.#call, "lost", reason));
+    this.#closeSocket();
   }
 
   #lookForProgress(): void {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { VerbsError } from "../rdma/errors.ts";
+import { reasonOf, VerbsError } from "../rdma/errors.ts";
 import type { EndpointOptions } from "../rdma/provider.ts";
 import { SetupDeadline } from "../rdma/setup_deadline.ts";
 import { closeQuietly, type IwarpEndpoint } from "./endpoint.ts";
@@ -50,6 +50,8 @@ export async function writeAll(socket: Deno.TcpConn, bytes: Uint8Array): Promise
   for (let at = 0; at < bytes.length;) at += await socket.write(bytes.subarray(at));
 }
 
+const LOST = [Deno.errors.ConnectionReset, Deno.errors.ConnectionAborted, Deno.errors.BrokenPipe];
+
 /** A deadline over the set-up of a socket. */
 export class SocketDeadline extends SetupDeadline {
   /** Closes the socket when it aborts, which ends whatever waits for it; dispose to let go. */
@@ -65,6 +67,10 @@ export class SocketDeadline extends SetupDeadline {
   override explain(call: string, error: unknown): Error {
     if (error instanceof Deno.errors.ConnectionRefused && !this.signal.aborted) {
       return new VerbsError(call, "refused", "nothing listens there; start the peer or check the address");
+    }
+    // Once connected, a broken connection is the peer's doing, as it is where the peer closes it in the ordinary way.
+    if (LOST.some((kind) => error instanceof kind) && !this.signal.aborted) {
+      return new VerbsError(call, "lost", reasonOf(error));
     }
     return super.explain(call, error);
   }

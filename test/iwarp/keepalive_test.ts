@@ -55,6 +55,18 @@ Deno.test("a peer that stops reading is lost, whatever waits for it", async () =
   assertMatch(error?.message ?? "", "no sign of life");
 });
 
+Deno.test("a peer that talks and does not listen is lost, once bytes wait for it in vain", async () => {
+  await using peer = await BareInitiator.connect({ keepalive: KEEPALIVE });
+  const endpoint = await peer.accepted({ sendDepth: 64 });
+  const region = peer.domain.register(1 << 20, 0);
+  const work = { id: 1, opcode: Opcode.WRITE, region, offset: 0, length: 1 << 20, remoteAddress: 0n, remoteKey: 1 };
+  endpoint.postSend(new Array(64).fill(work));
+  const talk = setInterval(() => writeAll(peer.socket, HELLO).catch(() => {}), KEEPALIVE / 10);
+  const { error } = await endpoint.closed;
+  clearInterval(talk);
+  assertMatch(error?.message ?? "", "the peer took nothing of what waits for it for 200 ms");
+});
+
 Deno.test("two idle ends of ours keep each other, a responder that may not speak yet asks nothing", async () => {
   const provider = iwarpProvider({ keepalive: KEEPALIVE });
   const [active, passive] = [await provider.open(LOOPBACK), await provider.open(LOOPBACK)];

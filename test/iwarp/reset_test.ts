@@ -197,8 +197,7 @@ const ALL = [1, 2, ...SENDS];
 function checkEnd(how: "reset" | "end", end: End | Error | undefined, came: Uint8Array, where: string): void {
   if (end === undefined) return; // never heard of the connection
   if (end instanceof Error) {
-    const code = how === "reset" ? "unreachable" : "lost";
-    assert(end instanceof VerbsError && end.code === code, `${where}: ${end.stack}`);
+    assert(end instanceof VerbsError && end.code === "lost", `${where}: ${end.stack}`);
     return assert(came.length <= SETUP, `${where}: the set-up failed: ${end}`);
   }
   const { graceful, error, statuses } = end;
