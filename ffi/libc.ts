@@ -55,6 +55,8 @@ export const LIBC = {
   getsockname: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
   // int getrlimit(int resource, struct rlimit *rlim);
   getrlimit: { parameters: ["i32", "buffer"], result: "i32" },
+  // int getsockopt(int sockfd, int level, int optname, void *optval, socklen_t *optlen);
+  getsockopt: { parameters: ["i32", "i32", "i32", "buffer", "buffer"], result: "i32" },
   // char *if_indextoname(unsigned int ifindex, char *ifname);
   if_indextoname: { parameters: ["u32", "buffer"], result: "usize" },
   // int madvise(void *addr, size_t length, int advice);

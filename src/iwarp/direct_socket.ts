@@ -8,6 +8,8 @@ import { libc, socketDescriptor } from "../../ffi/mod.ts";
 // Linux's.
 const MSG_DONTWAIT = 0x40;
 const MSG_NOSIGNAL = 0x4000;
+const IPPROTO_TCP = 6;
+const TCP_MAXSEG = 2;
 
 /** Reads and writes a Deno socket beside Deno. To be let go of before the socket is closed: its descriptor may then be another's. */
 export class DirectSocket {
@@ -22,6 +24,14 @@ export class DirectSocket {
     if (Deno.build.os !== "linux" || Deno.permissions.querySync({ name: "ffi" }).state !== "granted") return undefined;
     const descriptor = socketDescriptor(socket.localAddr, socket.remoteAddr);
     return descriptor === undefined ? undefined : new DirectSocket(descriptor);
+  }
+
+  /** What a full TCP segment carries on the way to the peer, in bytes; undefined where TCP does not say. */
+  get segmentSize(): number | undefined {
+    const value = new Int32Array(new ArrayBuffer(4));
+    const length = new Uint32Array(new ArrayBuffer(4)).fill(4);
+    const result = libc().getsockopt(this.#descriptor, IPPROTO_TCP, TCP_MAXSEG, value, length);
+    return result === 0 ? value[0] : undefined;
   }
 
   /** Fills `into` with what has come, and returns how much that was; 0 or less where nothing has, or nothing will. */

@@ -16,11 +16,12 @@ import type {
 } from "../rdma/provider.ts";
 import { checkDepth } from "../rdma/work_checks.ts";
 import { IwarpConnection } from "./connection.ts";
+import { DirectSocket } from "./direct_socket.ts";
 import { closeQuietly, IwarpEndpoint } from "./endpoint.ts";
 import { IwarpListener } from "./listener.ts";
 import { encodeMpaFrame, MPA_MAX_USER_DATA } from "./mpa.ts";
 import { agreeAsInitiator, type Agreement, type MpaWishes, requestFrame } from "./negotiation.ts";
-import { type IwarpProfile, ulpduSizeFor } from "./profile.ts";
+import { type IwarpProfile, MIN_ULPDU_SIZE, ulpduSizeFor } from "./profile.ts";
 import { type IwarpRegion, MAX_REGION_SIZE, StagTable } from "./region.ts";
 import { type EndpointMaker, readFrame, SocketDeadline, writeAll } from "./setup.ts";
 import { fpduSize, MAX_ULPDU_SIZE } from "./wire.ts";
@@ -38,7 +39,8 @@ export interface IwarpOptions {
   profile?: IwarpProfile;
   /**
    * The longest ULPDU to send, in bytes, 128 … 65,535. Default 65,518, which is 65,504 bytes of payload; for hardware,
-   * what fits a TCP segment on Ethernet: 1,442 over IPv4, 1,422 over IPv6. Give more where frames are jumbo.
+   * what fits a TCP segment on the way to the peer, at most 16,378; without `--allow-ffi` that is taken for Ethernet's:
+   * 1,442 over IPv4, 1,422 over IPv6.
    */
   ulpduSize?: number;
   /**
@@ -71,8 +73,8 @@ const DAY = 86_400_000;
 export function iwarpProvider(options: IwarpOptions = {}): Provider {
   const settings: IwarpSettings = { ...DEFAULTS, ...options };
   const { ulpduSize = MAX_ULPDU_SIZE } = settings;
-  if (!Number.isInteger(ulpduSize) || ulpduSize < 128 || ulpduSize > MAX_ULPDU_SIZE) {
-    throw new ConfigError(`ulpduSize: ${ulpduSize} is not a whole number from 128 to ${MAX_ULPDU_SIZE}`);
+  if (!Number.isInteger(ulpduSize) || ulpduSize < MIN_ULPDU_SIZE || ulpduSize > MAX_ULPDU_SIZE) {
+    throw new ConfigError(`ulpduSize: ${ulpduSize} is not a whole number from ${MIN_ULPDU_SIZE} to ${MAX_ULPDU_SIZE}`);
   }
   for (const name of ["keepalive", "operationTimeout"] as const) {
     const value = settings[name];
@@ -189,7 +191,8 @@ export class IwarpDomain implements ProtectionDomain, EndpointMaker {
     options: EndpointOptions,
   ): IwarpEndpoint {
     const { hostname, port } = socket.remoteAddr;
-    const { keepalive, operationTimeout, profile, ulpduSize = ulpduSizeFor(profile, hostname) } = this.#settings;
+    const { keepalive, operationTimeout, profile } = this.#settings;
+    const ulpduSize = this.#settings.ulpduSize ?? ulpduSizeOf(profile, socket);
     const connection = new IwarpConnection(
       {
         responder,
@@ -210,6 +213,11 @@ export class IwarpDomain implements ProtectionDomain, EndpointMaker {
     options.prepare?.(endpoint);
     return endpoint;
   }
+}
+
+function ulpduSizeOf(profile: IwarpProfile, socket: Deno.TcpConn): number {
+  const segmentSize = profile === "hardware" ? DirectSocket.of(socket)?.segmentSize : undefined;
+  return ulpduSizeFor(profile, socket.remoteAddr.hostname, segmentSize);
 }
 
 function isLoopback(host: string): boolean {
