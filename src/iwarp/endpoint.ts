@@ -15,8 +15,8 @@ import { FPDU_LENGTH_SIZE, fpduSize, MAX_ULPDU_SIZE, TAGGED_HEADER_SIZE } from "
 
 /** Bytes one write carries at most unless told: so many that the peer drains the socket while the next is made. */
 const WRITE_SIZE = 512 * 1024;
-/** What one write carries and may be sent at once: what is longer does better where others have their turn. */
-const SHORT_WRITE = 16 * 1024;
+/** Bytes that are sent at once; what is more than that does better where others have their turn. */
+const SENT_AT_ONCE = 16 * 1024;
 /** Bytes held of the incoming stream: some of the longest FPDUs, so that a half-received one is seldom moved. */
 const RECEIVE_BUFFER_SIZE = 256 * 1024;
 /** Bytes one read of the socket asks for: what stays in the processor's cache until it is placed. */
@@ -280,11 +280,13 @@ export class IwarpEndpoint implements Endpoint {
 
   async #writeLoop(): Promise<void> {
     const connection = this.#connection;
+    let left = SENT_AT_ONCE;
     try {
       do {
         const size = this.#broken === undefined ? connection.transmit(this.#out) : 0;
         this.#notify();
-        for (let at = this.#sendAtOnce(size); at < size;) {
+        left -= size;
+        for (let at = left < 0 ? 0 : this.#sendAtOnce(size); at < size;) {
           const count = await this.#socket.write(this.#out.subarray(at, size));
           at += count;
           this.#bytesOut += count;
@@ -303,7 +305,7 @@ export class IwarpEndpoint implements Endpoint {
 
   // A few bytes that the socket takes at once need no promise; how many it took.
   #sendAtOnce(size: number): number {
-    if (size === 0 || size > SHORT_WRITE) return 0;
+    if (size === 0) return 0;
     const count = Math.max(0, this.#directSocket()?.send(this.#out.subarray(0, size)) ?? 0);
     this.#bytesOut += count;
     return count;
