@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { Random } from "../test/interop/random.ts";
+import { Random } from "../test/random.ts";
 
 const [seed, needles, size] = Deno.args.map(Number) as [number, number, number];
 const random = new Random(seed);

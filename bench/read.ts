@@ -8,7 +8,7 @@
  * @module
  */
 import { Process } from "../test/interop/process.ts";
-import { Random } from "../test/interop/random.ts";
+import { Random } from "../test/random.ts";
 import { Engine, Serve } from "../test/interop/service.ts";
 import { Weed } from "../test/interop/weed.ts";
 import { megabytes, quantile, type Round, summarise, type Summary, table, whole } from "./figures.ts";

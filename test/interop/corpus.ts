@@ -4,7 +4,7 @@
  * @module
  */
 import { assertEquals } from "../assert.ts";
-import type { Random } from "./random.ts";
+import type { Random } from "../random.ts";
 import type { Weed } from "./weed.ts";
 
 /** A needle and what it holds. */

@@ -1,6 +1,6 @@
 import { assertEquals } from "../assert.ts";
 import { testWith } from "../capabilities.ts";
-import { Random } from "./random.ts";
+import { Random } from "../random.ts";
 import { Engine, Serve } from "./service.ts";
 import { Weed } from "./weed.ts";
 

@@ -3,7 +3,7 @@ import { testWith } from "../capabilities.ts";
 import type { Needle } from "./corpus.ts";
 import { type Fault, FaultyProxy } from "./faulty_proxy.ts";
 import { eventually } from "./process.ts";
-import { Random } from "./random.ts";
+import { Random } from "../random.ts";
 import { firstDifference, ReaderLoop } from "./reader_loop.ts";
 import { Engine, Serve } from "./service.ts";
 import { Weed } from "./weed.ts";

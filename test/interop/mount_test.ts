@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertMatch } from "../assert.ts";
 import { testWith } from "../capabilities.ts";
 import { writeCorpus } from "./corpus.ts";
-import { Random } from "./random.ts";
+import { Random } from "../random.ts";
 import { startPair } from "./service.ts";
 import { Weed } from "./weed.ts";
 

@@ -5,7 +5,7 @@
  */
 import { assert, assertEquals } from "../assert.ts";
 import type { Corpus, Needle } from "./corpus.ts";
-import type { Random } from "./random.ts";
+import type { Random } from "../random.ts";
 import type { Serve } from "./service.ts";
 
 /** Ranges read in all. */

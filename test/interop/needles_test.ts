@@ -2,7 +2,7 @@ import { assert, assertEquals, assertMatch } from "../assert.ts";
 import { testWith } from "../capabilities.ts";
 import { type Corpus, type Needle, writeCorpus } from "./corpus.ts";
 import { assertRange, LONGEST, randomRanges, RANGES } from "./needles.ts";
-import { Random } from "./random.ts";
+import { Random } from "../random.ts";
 import { type Serve, startPair } from "./service.ts";
 import { Weed } from "./weed.ts";
 

@@ -5,7 +5,7 @@
  */
 import type { Needle } from "./corpus.ts";
 import { eventually } from "./process.ts";
-import type { Random } from "./random.ts";
+import type { Random } from "../random.ts";
 import type { Serve } from "./service.ts";
 
 /** The longest range asked for. */

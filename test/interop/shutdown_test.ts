@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "../assert.ts";
 import { testWith } from "../capabilities.ts";
 import type { Needle } from "./corpus.ts";
-import { Random } from "./random.ts";
+import { Random } from "../random.ts";
 import { firstDifference, ReaderLoop } from "./reader_loop.ts";
 import { type Serve, startPair } from "./service.ts";
 import { Weed } from "./weed.ts";

@@ -2,7 +2,7 @@ import { assert, assertEquals } from "../assert.ts";
 import { testWith } from "../capabilities.ts";
 import { Capture, count, Dissection } from "./capture.ts";
 import type { Needle } from "./corpus.ts";
-import { Random } from "./random.ts";
+import { Random } from "../random.ts";
 import { firstDifference } from "./reader_loop.ts";
 import { Engine, Serve } from "./service.ts";
 import { Weed } from "./weed.ts";

@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "../assert.ts";
 import { testWith } from "../capabilities.ts";
 import { writeCorpus } from "./corpus.ts";
-import { Random } from "./random.ts";
+import { Random } from "../random.ts";
 import { Weed } from "./weed.ts";
 
 await testWith(["weed"], "the real volume server gives back every needle of the corpus", async () => {

@@ -6,6 +6,7 @@ import { closeQuietly } from "../../src/iwarp/endpoint.ts";
 import type { MpaKind } from "../../src/iwarp/mpa.ts";
 import { writeAll } from "../../src/iwarp/setup.ts";
 import { assert, assertEquals } from "../assert.ts";
+import { Random } from "../random.ts";
 import { LOOPBACK, openDomain, readExactly, readToEnd, REPLY_SIZE, setupFrame, until } from "./bare_peer.ts";
 import { descriptors } from "./descriptors.ts";
 import { concat, fpdu } from "./frames.ts";
@@ -15,18 +16,6 @@ import type { Memory } from "./referee.ts";
 const SESSIONS = 6_000;
 const AT_ONCE = 20;
 const LINGER = 100;
-
-/** xorshift32: the same numbers for the same seed. */
-function generator(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return (state >>> 0) % below;
-  };
-}
-type Random = ReturnType<typeof generator>;
 
 /** The memory of one session. */
 class Ground implements Disposable {
@@ -73,20 +62,20 @@ class Ground implements Disposable {
 
 /** A session's frames up to some place, one of them spoilt, the last perhaps cut off. */
 function stream(places: Places, random: Random): Uint8Array {
-  const frames = FRAMES.slice(0, random(FRAMES.length)).map(([, make]) => make(places));
-  const spoilt = random(frames.length + 1);
+  const frames = FRAMES.slice(0, random.below(FRAMES.length)).map(([, make]) => make(places));
+  const spoilt = random.below(frames.length + 1);
   const whole = concat(...frames.map((ulpdu, at) => {
     if (at !== spoilt) return fpdu(ulpdu);
     const fields = fieldsOf(ulpdu);
-    const field = fields[random(fields.length)] as Field;
-    return mutated(ulpdu, [{ field, value: random(2 ** 32) % 2 ** widthOf(field) }], true);
+    const field = fields[random.below(fields.length)] as Field;
+    return mutated(ulpdu, [{ field, value: random.below(2 ** 32) % 2 ** widthOf(field) }], true);
   }));
-  return random(3) === 0 ? whole.subarray(0, random(whole.length + 1)) : whole;
+  return random.below(3) === 0 ? whole.subarray(0, random.below(whole.length + 1)) : whole;
 }
 
 /** How a hostile peer leaves: at once, over what it has not read, which resets; or when it has said so; or read all. */
 async function leave(socket: Deno.TcpConn, random: Random): Promise<void> {
-  const manners = random(3);
+  const manners = random.below(3);
   if (manners > 0) await socket.closeWrite().catch(() => {}); // it is gone already
   if (manners > 1) await readToEnd(socket);
   closeQuietly(socket);
@@ -94,7 +83,7 @@ async function leave(socket: Deno.TcpConn, random: Random): Promise<void> {
 
 /** Every request completes once, whatever the peer did. */
 async function settle(endpoint: Endpoint, random: Random): Promise<void> {
-  if (random(4) === 0) await endpoint.close({ linger: LINGER });
+  if (random.below(4) === 0) await endpoint.close({ linger: LINGER });
   await endpoint.closed;
   await endpoint.close();
   const out: Completion[] = completions(16);
@@ -110,9 +99,12 @@ async function say(socket: Deno.TcpConn, bytes: Uint8Array): Promise<void> {
 /** A set-up frame, now and then with a byte of it spoilt, or cut off. */
 function setup(kind: MpaKind, random: Random): { bytes: Uint8Array; right: boolean } {
   const bytes = setupFrame(kind);
-  const right = random(4) > 0;
-  if (!right) bytes[random(18)] = random(256);
-  return { bytes: right ? bytes : bytes.subarray(0, random(2) === 0 ? bytes.length : random(bytes.length)), right };
+  const right = random.below(4) > 0;
+  if (!right) bytes[random.below(18)] = random.below(256);
+  return {
+    bytes: right ? bytes : bytes.subarray(0, random.below(2) === 0 ? bytes.length : random.below(bytes.length)),
+    right,
+  };
 }
 
 /** Hostile peers of one domain, in both roles. */
@@ -136,7 +128,7 @@ class Arena implements AsyncDisposable {
     for await (const request of this.listener) {
       this.#requests++;
       const { prepare } = this.#grounds.get(request.remote.port) as Ground;
-      this.#work.push(this.#live(request.accept({ prepare }), generator(request.remote.port)));
+      this.#work.push(this.#live(request.accept({ prepare }), new Random(request.remote.port)));
     }
   }
 
@@ -207,10 +199,10 @@ class Arena implements AsyncDisposable {
 
 Deno.test("thousands of hostile sessions, twenty at a time, leave no descriptor, no region and no request", async () => {
   await using arena = await Arena.open();
-  const random = generator(0x2545_f491);
+  const random = new Random(0x2545_f491);
   const batch = async () => {
     await Promise.all(Array.from({ length: AT_ONCE }, (_, at) => {
-      const own = generator(1 + random(2 ** 32 - 1));
+      const own = new Random(1 + random.below(2 ** 32 - 1));
       return at % 2 === 0 ? arena.attack(own) : arena.ambush(own);
     }));
     await arena.quiet();

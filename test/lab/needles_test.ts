@@ -7,7 +7,7 @@ import { assertEquals } from "../assert.ts";
 import { type Capability, testWith } from "../capabilities.ts";
 import { writeCorpus } from "../interop/corpus.ts";
 import { assertRange, LONGEST, randomRanges, RANGES } from "../interop/needles.ts";
-import { Random } from "../interop/random.ts";
+import { Random } from "../random.ts";
 import { startPair } from "../interop/service.ts";
 import { Weed } from "../interop/weed.ts";
 
