@@ -1,0 +1,25 @@
+/**
+ * SMB2 and 3 messages as bytes (MS-SMB2 2.2, MS-FSCC): encoders into a buffer of the caller's and decoders that give
+ * views into what came. No I/O, no state.
+ *
+ * @module
+ */
+export * from "./compound.ts";
+export * from "./empty.ts";
+export * from "./header.ts";
+export { checkText, isComponent, MAX_PATH_UNITS, nameOf, sharePath } from "./names.ts";
+export * from "./negotiate.ts";
+export {
+  Cipher,
+  MAX_NEGOTIATE_CONTEXTS,
+  type NegotiateContexts,
+  NegotiateContextType,
+  PREAUTH_SHA512,
+  RdmaTransform,
+  SigningAlgorithm,
+  TRANSPORT_SECURITY,
+} from "./negotiate_contexts.ts";
+export * from "./session.ts";
+export * from "./status.ts";
+export * from "./time.ts";
+export * from "./tree.ts";
