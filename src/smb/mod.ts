@@ -1,0 +1,17 @@
+/**
+ * SMB 2 and 3 (MS-SMB2), without I/O: what keeps a session safe.
+ *
+ * @module
+ */
+export { CipherId, TAG_LENGTH } from "./security/ciphers.ts";
+export { deriveSessionKeys, PreauthIntegrity, sessionKeyOf, type SessionKeys } from "./security/keys.ts";
+export { MessageSigner, SigningAlgorithmId, type SmbSide } from "./security/signing.ts";
+export {
+  isTransformed,
+  MessageOpener,
+  MessageSealer,
+  TRANSFORM_HEADER_LENGTH,
+  TRANSFORM_PROTOCOL_ID,
+  transformSessionId,
+} from "./security/transform.ts";
+export * from "./wire/mod.ts";
