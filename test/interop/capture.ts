@@ -12,22 +12,40 @@ const REVISION_2 = [
   "Request IWARP_MPA Rev field is NOT set to one as required by RFC 5044",
 ];
 
+/** How long the file must stay as it is, and how long it may take until then at most, in milliseconds. */
+const QUIET = 1_500;
+const PATIENCE = 20_000;
+
+async function sizeOf(file: string): Promise<number> {
+  return (await Deno.stat(file)).size;
+}
+
 /** A capture under way, of one TCP port. */
 export class Capture implements AsyncDisposable {
-  private constructor(private readonly dumpcap: Process) {}
+  private constructor(
+    private readonly dumpcap: Process,
+    private readonly file: string,
+    private readonly empty: number,
+  ) {}
 
   /** Starts to capture what goes to or comes from `port` into `file`, for tshark. */
   static async start(port: number, file: string): Promise<Capture> {
     const args = ["-q", "-i", "lo", "-B", "64", "-f", `tcp port ${port}`, "-w", file];
-    const capture = new Capture(new Process("dumpcap", args));
-    await capture.dumpcap.line(/^File: /);
-    return capture;
+    const dumpcap = new Process("dumpcap", args);
+    await dumpcap.line(/^File: /);
+    return new Capture(dumpcap, file, await sizeOf(file));
   }
 
-  /** Ends it; throws when frames are missing. */
+  /** Ends it, once what was captured has reached the file, which it does in blocks; throws when frames are missing. */
   async stop(): Promise<void> {
-    const { dumpcap } = this;
-    await within(new Promise(() => {}), 500); // what was captured reaches dumpcap a little later
+    const { dumpcap, file, empty } = this;
+    const deadline = Date.now() + PATIENCE;
+    let before = -1;
+    for (let size = empty; (size === empty || size !== before) && Date.now() < deadline;) {
+      before = size;
+      await within(new Promise(() => {}), QUIET);
+      size = await sizeOf(file);
+    }
     await dumpcap.stop("SIGINT");
     const lost = dumpcap.stderr.join("\n").match(/received\/dropped on interface .*: \d+\/(\d+)/);
     assertEquals(lost?.[1], "0", `dumpcap dropped frames:\n${dumpcap.tail()}`);
