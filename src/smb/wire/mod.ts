@@ -4,9 +4,23 @@
  *
  * @module
  */
+export type { BufferDescriptor } from "../../smbdirect/wire.ts";
+export * from "./channel.ts";
+export * from "./close.ts";
 export * from "./compound.ts";
+export * from "./create.ts";
+export {
+  type CreateRequestContexts,
+  type CreateResponseContexts,
+  type Lease,
+  LeaseFlag,
+  LeaseState,
+  MAX_CREATE_CONTEXTS,
+  PERSISTENT_HANDLE,
+} from "./create_contexts.ts";
 export * from "./empty.ts";
 export * from "./header.ts";
+export * from "./io.ts";
 export { checkText, isComponent, MAX_PATH_UNITS, nameOf, sharePath } from "./names.ts";
 export * from "./negotiate.ts";
 export {
