@@ -166,3 +166,19 @@ export const ENCRYPTED_3_1_1 = {
     F2D793A815C6F6B848D69767A215841A42D400AE6DDB5F0B44173A014973321FDD7950DA6179159B
     82E03C9E18A050FF0EA1C967`),
 };
+
+/** The tokens of the session of {@linkcode PREAUTH_CHAIN}, and who logged on. */
+export const NTLM_SESSION = {
+  offer: PREAUTH_CHAIN[1]?.[1].slice(128, 448) ?? hex(""),
+  first: PREAUTH_CHAIN[2]?.[1].slice(88) ?? hex(""),
+  challenge: PREAUTH_CHAIN[3]?.[1].slice(72) ?? hex(""),
+  second: PREAUTH_CHAIN[4]?.[1].slice(88) ?? hex(""),
+  last: PREAUTH_SESSION.signedResponse.slice(72),
+  user: "administrator",
+  password: "Password01!",
+  domain: "SUT311",
+  workstation: "DRIVER311",
+  clientChallenge: hex("BC4AD05F223CC90F"),
+  responseKey: hex("AEE3959B44A815F1EB28C9511B4F533B"),
+  sessionBaseKey: hex("B4CF22566926B1C069ACD80E4D73C814"),
+};
