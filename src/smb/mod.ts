@@ -3,12 +3,12 @@
  *
  * @module
  */
-export { CipherId, TAG_LENGTH } from "./security/ciphers.ts";
+export { type CipherId, TAG_LENGTH } from "./security/ciphers.ts";
 export type { SecurityMechanism } from "./security/mechanism.ts";
 export { NtlmClient, type NtlmOptions } from "./security/ntlm_client.ts";
 export { SpnegoClient } from "./security/spnego_client.ts";
 export { deriveSessionKeys, PreauthIntegrity, sessionKeyOf, type SessionKeys } from "./security/keys.ts";
-export { MessageSigner, SigningAlgorithmId, type SmbSide } from "./security/signing.ts";
+export { MessageSigner, type SigningAlgorithmId, type SmbSide } from "./security/signing.ts";
 export {
   isTransformed,
   MessageOpener,

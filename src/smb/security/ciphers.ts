@@ -6,33 +6,23 @@
  */
 import { createCipheriv, createDecipheriv } from "node:crypto";
 import { ConfigError } from "../../rdma/errors.ts";
+import { Cipher } from "../wire/negotiate_contexts.ts";
 import { AesCcm } from "./ccm.ts";
 
-/** Ciphers by their number in the encryption context of NEGOTIATE. */
-export const CipherId = {
-  /** 3.0's only one. */
-  AES_128_CCM: 1,
-  /** 3.1.1's usual one. */
-  AES_128_GCM: 2,
-  /** With keys of 32 bytes. */
-  AES_256_CCM: 3,
-  /** With keys of 32 bytes. */
-  AES_256_GCM: 4,
-} as const;
-/** One of {@linkcode CipherId}. */
-export type CipherId = typeof CipherId[keyof typeof CipherId];
+/** One of {@linkcode Cipher} that encrypts. */
+export type CipherId = Exclude<typeof Cipher[keyof typeof Cipher], typeof Cipher.NONE>;
 
 /** Bytes of the authentication tag of every cipher. */
 export const TAG_LENGTH = 16;
 
 /** Bytes of the key that a cipher takes: 16 or 32. */
 export function keyLengthOf(cipher: CipherId): number {
-  return cipher === CipherId.AES_256_CCM || cipher === CipherId.AES_256_GCM ? 32 : 16;
+  return cipher === Cipher.AES_256_CCM || cipher === Cipher.AES_256_GCM ? 32 : 16;
 }
 
 /** Bytes of the nonce that a cipher takes: 11 or 12 (MS-SMB2 2.2.41). */
 export function nonceLengthOf(cipher: CipherId): number {
-  return cipher === CipherId.AES_128_CCM || cipher === CipherId.AES_256_CCM ? 11 : 12;
+  return cipher === Cipher.AES_128_CCM || cipher === Cipher.AES_256_CCM ? 11 : 12;
 }
 
 /** Authenticated encryption under one key. */

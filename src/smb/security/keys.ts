@@ -6,7 +6,8 @@
  */
 import { createHash, createHmac } from "node:crypto";
 import { ConfigError } from "../../rdma/errors.ts";
-import { CipherId, keyLengthOf } from "./ciphers.ts";
+import { Cipher } from "../wire/negotiate_contexts.ts";
+import { type CipherId, keyLengthOf } from "./ciphers.ts";
 
 /** Bytes of a signing key and of what AES-128 takes. */
 const KEY_LENGTH = 16;
@@ -76,7 +77,7 @@ export function sessionKeyOf(fullKey: Uint8Array): Uint8Array {
 export function deriveSessionKeys(
   dialect: number,
   fullKey: Uint8Array,
-  cipher: CipherId = CipherId.AES_128_CCM,
+  cipher: CipherId = Cipher.AES_128_CCM,
   preauthHash?: Uint8Array,
 ): SessionKeys {
   const key = sessionKeyOf(fullKey);

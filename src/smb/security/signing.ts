@@ -6,19 +6,11 @@
  */
 import { createCipheriv, createHmac, timingSafeEqual } from "node:crypto";
 import { ConfigError, WireError } from "../../rdma/errors.ts";
+import { SigningAlgorithm } from "../wire/negotiate_contexts.ts";
 import { AesCmac } from "./cmac.ts";
 
-/** Signing algorithms by their number in the signing context of NEGOTIATE (MS-SMB2 2.2.3.1.7). */
-export const SigningAlgorithmId = {
-  /** What 2.0.2 and 2.1 sign with. */
-  HMAC_SHA256: 0,
-  /** What 3.x signs with unless another was negotiated. */
-  AES_CMAC: 1,
-  /** 3.1.1 only. */
-  AES_GMAC: 2,
-} as const;
-/** One of {@linkcode SigningAlgorithmId}. */
-export type SigningAlgorithmId = typeof SigningAlgorithmId[keyof typeof SigningAlgorithmId];
+/** One of {@linkcode SigningAlgorithm}. */
+export type SigningAlgorithmId = typeof SigningAlgorithm[keyof typeof SigningAlgorithm];
 
 /** Which side of the connection this is; GMAC's nonce names the sender. */
 export type SmbSide = "client" | "server";
@@ -49,8 +41,8 @@ function gmac(key: Uint8Array): Code {
 
 /** The function that computes an algorithm's 16 bytes. */
 function codeOf(algorithm: SigningAlgorithmId, key: Uint8Array): Code {
-  if (algorithm === SigningAlgorithmId.AES_GMAC) return gmac(key);
-  if (algorithm === SigningAlgorithmId.HMAC_SHA256) {
+  if (algorithm === SigningAlgorithm.AES_GMAC) return gmac(key);
+  if (algorithm === SigningAlgorithm.HMAC_SHA256) {
     return (message) => createHmac("sha256", key).update(message).digest().subarray(0, SIGNATURE_LENGTH);
   }
   const cmac = new AesCmac(key);

@@ -1,5 +1,5 @@
 import { ConfigError } from "../../../src/rdma/errors.ts";
-import { CipherId, deriveSessionKeys, PreauthIntegrity, sessionKeyOf } from "../../../src/smb/mod.ts";
+import { Cipher, deriveSessionKeys, PreauthIntegrity, sessionKeyOf } from "../../../src/smb/mod.ts";
 import { assert, assertEquals, assertThrows, hex } from "../../assert.ts";
 import { BOUND_CHANNEL, ENCRYPTED_3_0, ENCRYPTED_3_1_1, PREAUTH_CHAIN, PREAUTH_SESSION } from "./microsoft_vectors.ts";
 
@@ -17,7 +17,7 @@ Deno.test("the pre-authentication hash of Microsoft's session is right after eac
     assertEquals(Uint8Array.from(hash.value), expected, what);
   }
   assertKeys(
-    deriveSessionKeys(0x0311, PREAUTH_SESSION.sessionKey, CipherId.AES_128_GCM, hash.value),
+    deriveSessionKeys(0x0311, PREAUTH_SESSION.sessionKey, Cipher.AES_128_GCM, hash.value),
     PREAUTH_SESSION.keys,
   );
 });
@@ -35,7 +35,7 @@ Deno.test("a fork of the pre-authentication hash goes on by itself", () => {
 
 Deno.test("a bound channel has the signing key of its own hash", () => {
   const { sessionKey, preauthHash, signingKey } = BOUND_CHANNEL;
-  const keys = deriveSessionKeys(0x0311, sessionKey, CipherId.AES_128_GCM, preauthHash);
+  const keys = deriveSessionKeys(0x0311, sessionKey, Cipher.AES_128_GCM, preauthHash);
   assertEquals(Uint8Array.from(keys.signing), signingKey);
 });
 
@@ -47,7 +47,7 @@ for (const dialect of [0x0300, 0x0302]) {
 
 Deno.test("the cipher keys of 3.1.1 are those of Microsoft's encrypted session", () => {
   const { sessionKey, preauthHash, clientToServer, serverToClient } = ENCRYPTED_3_1_1;
-  const keys = deriveSessionKeys(0x0311, sessionKey, CipherId.AES_128_GCM, preauthHash);
+  const keys = deriveSessionKeys(0x0311, sessionKey, Cipher.AES_128_GCM, preauthHash);
   assertEquals(Uint8Array.from(keys.clientToServer), clientToServer);
   assertEquals(Uint8Array.from(keys.serverToClient), serverToClient);
 });
@@ -70,7 +70,7 @@ for (const [length, clientToServer, serverToClient] of AES_256_KEYS) {
   Deno.test(`AES-256 derives its keys from all ${length} bytes of authentication's key, the others from 16`, () => {
     const fullKey = Uint8Array.from({ length }, (_, index) => index);
     const context = Uint8Array.from({ length: 64 }, (_, index) => index);
-    for (const cipher of [CipherId.AES_256_CCM, CipherId.AES_256_GCM]) {
+    for (const cipher of [Cipher.AES_256_CCM, Cipher.AES_256_GCM]) {
       assertKeys(deriveSessionKeys(0x0311, fullKey, cipher, context), {
         signing: hex("f7e5401ecc6e79ef9eab401b05004e4f"),
         clientToServer: hex(clientToServer),
@@ -89,6 +89,6 @@ Deno.test("the session key is 16 bytes: cut, or filled up with zeros", () => {
 Deno.test("no keys are derived for 2.1, nor for 3.1.1 without the hash", () => {
   const key = new Uint8Array(16);
   assertThrows(() => deriveSessionKeys(0x0210, key), ConfigError, "0x210");
-  assertThrows(() => deriveSessionKeys(0x0311, key, CipherId.AES_128_GCM), ConfigError, "not 0");
+  assertThrows(() => deriveSessionKeys(0x0311, key, Cipher.AES_128_GCM), ConfigError, "not 0");
   assert(deriveSessionKeys(0x0302, key).signing.length === 16);
 });

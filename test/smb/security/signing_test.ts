@@ -1,10 +1,10 @@
 import fc from "fast-check";
 import { ConfigError, WireError } from "../../../src/rdma/errors.ts";
-import { MessageSigner, SigningAlgorithmId } from "../../../src/smb/mod.ts";
+import { MessageSigner, SigningAlgorithm, type SigningAlgorithmId } from "../../../src/smb/mod.ts";
 import { assertEquals, assertThrows, hex } from "../../assert.ts";
 import { BOUND_CHANNEL, PREAUTH_SESSION } from "./microsoft_vectors.ts";
 
-const { HMAC_SHA256, AES_CMAC, AES_GMAC } = SigningAlgorithmId;
+const { HMAC_SHA256, AES_CMAC, AES_GMAC } = SigningAlgorithm;
 const KEY = Uint8Array.from({ length: 16 }, (_, index) => index);
 
 /** Byte i is 7 i mod 256, but for the SIGNED flag, no signature, and a command. */
@@ -72,7 +72,7 @@ Deno.test("a message without the SIGNED flag, without a header or under another 
   assertThrows(() => new MessageSigner(AES_CMAC, new Uint8Array(32)), ConfigError, "16 bytes, not 32");
 });
 
-for (const [name, algorithm] of Object.entries(SigningAlgorithmId)) {
+for (const [name, algorithm] of Object.entries(SigningAlgorithm)) {
   Deno.test(`${name} refuses a message of which any bit was changed`, () => {
     const client = new MessageSigner(algorithm, KEY, "client");
     const server = new MessageSigner(algorithm, KEY, "server");
