@@ -5,6 +5,7 @@
  * @module
  */
 export type { BufferDescriptor } from "../../smbdirect/wire.ts";
+export * from "./break.ts";
 export * from "./channel.ts";
 export * from "./close.ts";
 export * from "./compound.ts";
@@ -18,9 +19,15 @@ export {
   MAX_CREATE_CONTEXTS,
   PERSISTENT_HANDLE,
 } from "./create_contexts.ts";
+export * from "./directory.ts";
 export * from "./empty.ts";
+export * from "./error.ts";
+export * from "./file_information.ts";
 export * from "./header.ts";
+export * from "./information.ts";
 export * from "./io.ts";
+export * from "./ioctl.ts";
+export * from "./lock.ts";
 export { checkText, isComponent, MAX_PATH_UNITS, nameOf, sharePath } from "./names.ts";
 export * from "./negotiate.ts";
 export {
@@ -33,7 +40,9 @@ export {
   SigningAlgorithm,
   TRANSPORT_SECURITY,
 } from "./negotiate_contexts.ts";
+export * from "./network_interface.ts";
 export * from "./session.ts";
 export * from "./status.ts";
 export * from "./time.ts";
 export * from "./tree.ts";
+export * from "./volume_information.ts";
