@@ -56,7 +56,7 @@ export class SpnegoClient {
     const [first] = this.#mechanisms;
     if (first === undefined) {
       throw new CapabilityError(
-        "the SMB server offers none of the authentication mechanisms there are here: NTLM, Kerberos",
+        "the SMB server offers none of the mechanisms to log on by that were asked for: allow NTLM or Kerberos on it",
       );
     }
     this.#mechanism = first;
