@@ -7,7 +7,7 @@
 import { WireError } from "../../rdma/errors.ts";
 import { type BufferDescriptor } from "../../smbdirect/wire.ts";
 import { encodeDescriptors } from "./channel.ts";
-import { checkFits, HEADER_LENGTH, ID_LENGTH, putSize, viewOf } from "./cursor.ts";
+import { checkFits, HEADER_LENGTH, ID_LENGTH, putSize } from "./cursor.ts";
 
 /** Where channel info and the payload of a WRITE start, from the header. */
 export const IO_BUFFER_OFFSET = 112;
@@ -69,7 +69,7 @@ export class ReadResponse {
 /** Copies a FileId into place. */
 function putFileId(view: DataView, at: number, fileId: Uint8Array): void {
   if (fileId.length !== ID_LENGTH) throw new WireError("smb2", "an identity has 16 bytes", fileId.length);
-  viewOf(view, at, ID_LENGTH).set(fileId);
+  for (let i = 0; i < ID_LENGTH; i++) view.setUint8(at + i, fileId[i] as number);
 }
 
 /**
