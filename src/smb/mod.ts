@@ -1,5 +1,5 @@
 /**
- * SMB 2 and 3 (MS-SMB2), without I/O: what keeps a session safe.
+ * SMB 2 and 3 (MS-SMB2), without I/O: messages as bytes, and what keeps a session safe.
  *
  * @module
  */
