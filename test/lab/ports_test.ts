@@ -11,15 +11,16 @@ import { completeOne, nextRequest } from "../rdma/players.ts";
 import { HOSTS, openStage } from "./provider_stage.ts";
 
 const RANGE = "/proc/sys/net/ipv4/ip_local_port_range";
-const FIRST = 41_000;
+/** None of those that the kernel gives out otherwise, in which connections of other tests may linger. */
+const FIRST = 20_000;
 const PORTS = 40;
 const ROUNDS = 30;
 
 /** Leaves the kernel few ports to choose from, and half of those to TCP. */
 async function takeHalfOfThePorts(hostname: string): Promise<AsyncDisposable> {
+  const taken = Array.from({ length: PORTS / 2 }, (_, index) => Deno.listen({ hostname, port: FIRST + 2 * index }));
   const range = await Deno.readTextFile(RANGE);
   await Deno.writeTextFile(RANGE, `${FIRST} ${FIRST + PORTS - 1}`);
-  const taken = Array.from({ length: PORTS / 2 }, (_, index) => Deno.listen({ hostname, port: FIRST + 2 * index }));
   return {
     async [Symbol.asyncDispose]() {
       for (const listener of taken) listener.close();
