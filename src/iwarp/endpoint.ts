@@ -166,8 +166,7 @@ export class IwarpEndpoint implements Endpoint {
   async #close(linger: number): Promise<void> {
     const connection = this.#connection;
     const timer = setTimeout(() => {
-      connection.lose(new VerbsError(this.#call, "timeout", `what was posted did not leave within ${linger} ms`));
-      this.#closeSocket(); // whatever still waits for the socket is rejected, and ends
+      this.#giveUp("timeout", `what was posted did not leave within ${linger} ms`);
     }, linger);
     if (connection.closure === undefined && !this.#settled) {
       await new Promise<void>((resolve) => this.#drained = resolve);
@@ -262,8 +261,7 @@ export class IwarpEndpoint implements Endpoint {
     try {
       this.onCompletions?.();
     } catch (error) {
-      this.#connection.lose(new VerbsError(this.#call, "handler", `onCompletions threw: ${reasonOf(error)}`));
-      this.#closeSocket();
+      this.#giveUp("handler", `onCompletions threw: ${reasonOf(error)}`);
     }
   }
 
@@ -332,7 +330,7 @@ export class IwarpEndpoint implements Endpoint {
     this.#seenOut = this.#bytesOut;
     const stuck = this.#busy && !taken;
     if (received && stuck && this.#stuck) {
-      return this.#giveUp(`the peer took nothing of what waits for it for ${this.#options.keepalive} ms`);
+      return this.#giveUp("lost", `the peer took nothing of what waits for it for ${this.#options.keepalive} ms`);
     }
     this.#stuck = stuck;
     if (received || (taken && !this.#asked)) this.#asked = false;
@@ -342,20 +340,22 @@ export class IwarpEndpoint implements Endpoint {
       this.#connection.probe();
       if (this.#connection.pending) this.#kick();
     } else if (this.#connection.owed || this.#busy) {
-      this.#giveUp(`the peer gave no sign of life for ${this.#options.keepalive} ms after it was asked for one`);
+      this.#giveUp(
+        "lost",
+        `the peer gave no sign of life for ${this.#options.keepalive} ms after it was asked for one`,
+      );
     }
   }
 
-  #giveUp(reason: string): void {
-    this.#connection.lose(new VerbsError(this.#call, "lost", reason));
+  // Whatever still waits for the socket is rejected, and ends.
+  #giveUp(code: string, reason: string): void {
+    this.#connection.lose(new VerbsError(this.#call, code, reason));
     this.#closeSocket();
   }
 
   #lookForProgress(): void {
     if (!this.#connection.stalled()) return;
-    const reason = `posted work did not move for ${this.#options.operationTimeout} ms`;
-    this.#connection.lose(new VerbsError(this.#call, "timeout", reason));
-    this.#closeSocket();
+    this.#giveUp("timeout", `posted work did not move for ${this.#options.operationTimeout} ms`);
   }
 
   // Found out when it is first of use.

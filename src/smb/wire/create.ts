@@ -11,6 +11,7 @@ import {
 } from "./create_contexts.ts";
 import { checkFits, Reader, Writer } from "./cursor.ts";
 import { checkUnits, putName } from "./names.ts";
+import { type FileNetworkOpen, takeNetworkOpen } from "./network_open.ts";
 
 /** How long an open may be kept from others. */
 export const OplockLevel = {
@@ -172,27 +173,13 @@ export interface CreateRequest {
 }
 
 /** What was opened. Times are FILETIMEs, sizes bytes. */
-export interface CreateResponse {
+export interface CreateResponse extends FileNetworkOpen {
   /** The {@linkcode OplockLevel} granted. */
   readonly oplock: number;
   /** Bit 0: it is a reparse point, dialect 3.x. */
   readonly flags: number;
   /** One of {@linkcode CreateAction}. */
   readonly action: number;
-  /** When it was created. */
-  readonly creationTime: bigint;
-  /** When it was last read. */
-  readonly lastAccessTime: bigint;
-  /** When it was last written. */
-  readonly lastWriteTime: bigint;
-  /** When its data or attributes last changed. */
-  readonly changeTime: bigint;
-  /** Bytes set aside for it. */
-  readonly allocationSize: number;
-  /** Bytes in it. */
-  readonly endOfFile: number;
-  /** {@linkcode FileAttribute}s. */
-  readonly attributes: number;
   /** Names the open file from here on, 16 bytes: a view, to be copied. */
   readonly fileId: Uint8Array;
   /** What else was answered. */
@@ -240,29 +227,10 @@ export function decodeCreateResponse(view: DataView, at: number, length: number)
   const oplock = reader.u8();
   const flags = reader.u8();
   const action = reader.u32();
-  const creationTime = reader.u64();
-  const lastAccessTime = reader.u64();
-  const lastWriteTime = reader.u64();
-  const changeTime = reader.u64();
-  const allocationSize = reader.size("AllocationSize");
-  const endOfFile = reader.size("EndofFile");
-  const attributes = reader.u32();
+  const file = takeNetworkOpen(reader, "EndofFile");
   reader.skip(4);
   const fileId = reader.id();
   const offset = reader.u32();
   const contexts = takeCreateContexts(reader.block(offset, reader.u32(), "the create contexts"));
-  return {
-    oplock,
-    flags,
-    action,
-    creationTime,
-    lastAccessTime,
-    lastWriteTime,
-    changeTime,
-    allocationSize,
-    endOfFile,
-    attributes,
-    fileId,
-    contexts,
-  };
+  return { oplock, flags, action, ...file, fileId, contexts };
 }

@@ -4,6 +4,7 @@
  * @module
  */
 import { checkFits, Reader, Writer } from "./cursor.ts";
+import { type FileNetworkOpen, takeNetworkOpen } from "./network_open.ts";
 import { checkUnits, nameOf, putName } from "./names.ts";
 
 /** FileBasicInformation. In SET_INFO a time of 0, and attributes of 0, stay as they are. */
@@ -32,14 +33,6 @@ export interface FileStandard {
   readonly deletePending: boolean;
   /** Whether it is a directory. */
   readonly directory: boolean;
-}
-
-/** FileNetworkOpenInformation. */
-export interface FileNetworkOpen extends FileBasic {
-  /** Bytes set aside. */
-  readonly allocationSize: number;
-  /** Bytes in it. */
-  readonly endOfFile: number;
 }
 
 /** FileAllInformation. */
@@ -129,14 +122,7 @@ export function decodeFilePosition(output: Uint8Array): bigint {
 /** Reads FileNetworkOpenInformation. */
 export function decodeFileNetworkOpen(output: Uint8Array): FileNetworkOpen {
   const reader = Reader.of("FileNetworkOpenInformation", output);
-  const creationTime = reader.u64();
-  const lastAccessTime = reader.u64();
-  const lastWriteTime = reader.u64();
-  const changeTime = reader.u64();
-  const allocationSize = reader.size("AllocationSize");
-  const endOfFile = reader.size("EndOfFile");
-  const attributes = reader.u32();
-  return { creationTime, lastAccessTime, lastWriteTime, changeTime, allocationSize, endOfFile, attributes };
+  return takeNetworkOpen(reader, "EndOfFile");
 }
 
 /** Reads FileAllInformation. */

@@ -40,6 +40,7 @@ export {
   SigningAlgorithm,
   TRANSPORT_SECURITY,
 } from "./negotiate_contexts.ts";
+export type { FileNetworkOpen } from "./network_open.ts";
 export * from "./network_interface.ts";
 export * from "./session.ts";
 export * from "./status.ts";
