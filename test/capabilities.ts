@@ -13,6 +13,10 @@ export type Capability =
   | "weed"
   /** FUSE mounts by this user. */
   | "fuse"
+  /** Debian's smbd and smbclient, by root. */
+  | "samba"
+  /** Mounts of tmpfs by this user. */
+  | "mount"
   /** tshark, and the right to capture on the loopback interface. */
   | "tshark"
   /** rdma-core's headers, and compilers for the architectures whose layouts are kept. */
@@ -25,6 +29,8 @@ export type Capability =
 const probes: Record<Capability, () => Promise<void>> = {
   weed: async () => void await installWeed(),
   fuse: probeFuse,
+  samba: probeSamba,
+  mount: probeMount,
   tshark: probeTshark,
   headers: probeHeaders,
   rxe: () => probeDevice("rxe0"),
@@ -87,6 +93,22 @@ async function probeFuse(): Promise<void> {
   }
   if (!await succeeds("fusermount3", ["--version"])) {
     throw new Error("fusermount3 not found: apt-get install fuse3");
+  }
+}
+
+async function probeSamba(): Promise<void> {
+  for (const program of ["/usr/sbin/smbd", "smbclient", "smbpasswd"]) {
+    if (!await succeeds("which", [program])) {
+      throw new Error(`${program} not found: apt-get install --no-install-recommends samba smbclient`);
+    }
+  }
+  if (Deno.uid() !== 0) throw new Error("smbd has its users' rights only when root runs it: run as root");
+}
+
+async function probeMount(): Promise<void> {
+  // in a namespace of its own, with which it goes
+  if (!await succeeds("unshare", ["-m", "mount", "-t", "tmpfs", "-o", "size=4096", "probe", "/mnt"])) {
+    throw new Error("this user may not mount: run as root, in a container with CAP_SYS_ADMIN");
   }
 }
 

@@ -18,6 +18,8 @@ export interface ProcessOptions {
   env?: Record<string, string>;
   /** What messages call it. */
   name?: string;
+  /** What it reads on its standard input, which then ends. Default nothing. */
+  input?: string;
 }
 
 /** A running program. Disposing it ends it by its process id. */
@@ -38,13 +40,13 @@ export class Process implements AsyncDisposable {
     this.#name = options.name ?? command;
     this.#child = new Deno.Command(command, {
       args: [...args],
-      stdin: "null",
+      stdin: options.input === undefined ? "null" : "piped",
       stdout: "piped",
       stderr: "piped",
       ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
       ...(options.env === undefined ? {} : { env: options.env }),
     }).spawn();
-    this.ended = this.#follow();
+    this.ended = this.#follow(options.input);
   }
 
   /** The process id. */
@@ -101,15 +103,24 @@ export class Process implements AsyncDisposable {
     await this.stop();
   }
 
-  async #follow(): Promise<Deno.CommandStatus> {
+  async #follow(input: string | undefined): Promise<Deno.CommandStatus> {
     const [status] = await Promise.all([
       this.#child.status,
+      input === undefined ? undefined : this.#give(input),
       this.#collect(this.#child.stdout, this.stdout),
       this.#collect(this.#child.stderr, this.stderr),
     ]);
     this.#status = status;
     this.#notify();
     return status;
+  }
+
+  async #give(input: string): Promise<void> {
+    try {
+      await new Blob([input]).stream().pipeTo(this.#child.stdin);
+    } catch (error) {
+      if (!(error instanceof Deno.errors.BrokenPipe)) throw error; // it ended without reading it all
+    }
   }
 
   async #collect(stream: ReadableStream<Uint8Array<ArrayBuffer>>, lines: string[]): Promise<void> {
