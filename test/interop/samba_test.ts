@@ -1,11 +1,12 @@
 import { assertEquals, assertMatch, assertRejects } from "../assert.ts";
 import { testWith } from "../capabilities.ts";
 import { run } from "./process.ts";
-import { ALICE, BOB, Samba, type SambaUser } from "./samba.ts";
+import { Samba } from "./samba.ts";
 import { SmallDisk } from "./small_disk.ts";
+import { ALICE, BOB, type SmbUser } from "./smb_conf.ts";
 
 /** Runs smbclient's commands at `share`; what it printed. */
-function smbclient(samba: Samba, user: SambaUser, commands: string, share = "share"): Promise<string> {
+function smbclient(samba: Samba, user: SmbUser, commands: string, share = "share"): Promise<string> {
   const server = [`//127.0.0.1/${share}`, "-p", String(samba.port), "-U", `${user.name}%${user.password}`];
   return run("smbclient", [...server, "--configfile=/dev/null", "-c", commands], { cwd: samba.folder });
 }
