@@ -1,5 +1,5 @@
 /**
- * Verbena's command line. Nothing else reads the process's arguments, its environment or its signals.
+ * Verbena's command line. Nothing else reads the process's arguments, environment, standard input or signals.
  *
  * @module
  */
@@ -11,6 +11,7 @@ import { launch, mustLaunch } from "./commands/launch.ts";
 import { perfCommand } from "./commands/perf.ts";
 import { pingCommand } from "./commands/ping.ts";
 import { serveCommand } from "./commands/serve.ts";
+import { Console } from "./commands/terminal.ts";
 import configuration from "./deno.json" with { type: "json" };
 import { reasonOf } from "./src/rdma/errors.ts";
 
@@ -22,9 +23,15 @@ const COMMANDS: readonly Command[] = [serveCommand, engineCommand, devicesComman
  */
 const SAME_PRESS = 500;
 
-function writeLine(stream: { writeSync(bytes: Uint8Array): number }, line: string): void {
-  let bytes = new TextEncoder().encode(`${line}\n`);
-  while (bytes.length > 0) bytes = bytes.subarray(stream.writeSync(bytes));
+/** Columns of a terminal that does not tell. */
+const USUAL_COLUMNS = 80;
+
+function columns(): number {
+  try {
+    return Deno.consoleSize().columns;
+  } catch {
+    return USUAL_COLUMNS;
+  }
 }
 
 /** A signal that aborts at the first request to stop; the second ends the process at once. */
@@ -45,7 +52,8 @@ function stopSignal(): AbortSignal {
 }
 
 if (import.meta.main) {
-  const report = (line: string): void => writeLine(Deno.stderr, line);
+  const outside = new Console(Deno.stdout, Deno.stderr, columns);
+  const report = (line: string): void => outside.report(line);
   addEventListener("unhandledrejection", (event) => {
     event.preventDefault();
     report(`verbena: ${reasonOf(event.reason)}`);
@@ -55,8 +63,12 @@ if (import.meta.main) {
   let stop: AbortSignal | undefined;
   const context: CliContext = {
     version: configuration.version,
-    print: (line) => writeLine(Deno.stdout, line),
+    print: (line) => outside.print(line),
+    writeBytes: (bytes) => outside.writeBytes(bytes),
     report,
+    terminal: outside.terminal,
+    environment: (name) => Deno.env.get(name),
+    askSecret: (question) => outside.askSecret(question, Deno.stdin),
     get stop(): AbortSignal {
       return stop ??= stopSignal();
     },

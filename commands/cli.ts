@@ -4,7 +4,17 @@
  * @module
  */
 import { ConfigError, reasonOf, VerbenaError } from "../src/rdma/errors.ts";
-import { columns, type Command, type Context, helpOf, readArguments, type Role, roleOf, suggest } from "./command.ts";
+import {
+  columns,
+  type Command,
+  type Context,
+  helpOf,
+  OutputClosed,
+  readArguments,
+  type Role,
+  roleOf,
+  suggest,
+} from "./command.ts";
 
 /** What the process's outside offers to {@linkcode runCli}, on top of what it offers to commands. */
 export interface CliContext extends Context {
@@ -66,6 +76,7 @@ async function runCommand(command: Command, args: readonly string[], context: Cl
 
 /** One line for whatever was thrown, and the exit code for it. */
 function explain(error: unknown, who: string, debug: boolean, context: Context): number {
+  if (error instanceof OutputClosed) return EXIT_FAILED;
   const usage = error instanceof ConfigError;
   const hint = usage
     ? `; see ${who} --help`

@@ -4,7 +4,7 @@
  * @module
  */
 import { parseArgs } from "node:util";
-import { ConfigError } from "../src/rdma/errors.ts";
+import { ConfigError, VerbenaError } from "../src/rdma/errors.ts";
 
 /** The permission sets of deno.json that commands run with. */
 export type Role = "serve" | "serve-rdma" | "engine" | "client";
@@ -51,14 +51,37 @@ export class Arguments {
   }
 }
 
+/** A terminal that a line may be shown on and shown anew. */
+export interface Terminal {
+  /** Its width in characters, now. */
+  readonly columns: number;
+  /** Shows `line` where the one before was; what is printed or reported later takes its place. */
+  show(line: string): void;
+}
+
+/** Standard output has no reader any more: there is nobody to do this for, and nothing to complain of. */
+export class OutputClosed extends VerbenaError {
+  static {
+    this.prototype.name = "OutputClosed";
+  }
+}
+
 /** What the process offers to a command. */
 export interface Context {
   /** Verbena's version. */
   readonly version: string;
-  /** Writes one line of what was asked for. */
+  /** Writes one line of what was asked for. Throws OutputClosed. */
   readonly print: (line: string) => void;
+  /** Writes bytes of what was asked for, no faster than they are taken. Throws OutputClosed. */
+  readonly writeBytes: (bytes: Uint8Array) => Promise<void>;
   /** Writes one line of what is told beside it: logs, warnings. */
   readonly report: (line: string) => void;
+  /** Where progress is shown; undefined where it would not be seen. */
+  readonly terminal: Terminal | undefined;
+  /** A variable of the environment, one of those that the role's permission set names. */
+  readonly environment: (name: string) => string | undefined;
+  /** Asks for what nobody is to see; undefined where there is nobody to ask. Rejects where no answer is given. */
+  readonly askSecret: (question: string) => Promise<string | undefined>;
   /** Aborts when the process is asked to stop; finish what is under way, then return. */
   readonly stop: AbortSignal;
 }

@@ -1,6 +1,6 @@
 import { runCli } from "../../commands/cli.ts";
 import type { CliContext } from "../../commands/cli.ts";
-import { type Command, readArguments, type Role, roleOf } from "../../commands/command.ts";
+import { type Command, OutputClosed, readArguments, type Role, roleOf } from "../../commands/command.ts";
 import { engineCommand } from "../../commands/engine.ts";
 import { serveCommand } from "../../commands/serve.ts";
 import { CapabilityError } from "../../src/rdma/errors.ts";
@@ -18,6 +18,10 @@ async function run(
     version: "0.1.0",
     print: (line) => printed.push(line),
     report: (line) => reported.push(line),
+    writeBytes: () => Promise.resolve(),
+    terminal: undefined,
+    environment: () => undefined,
+    askSecret: () => Promise.resolve(undefined),
     stop: new AbortController().signal,
     ...extra,
   });
@@ -107,6 +111,11 @@ Deno.test("a command that fails exits with 1 and one line, and with its stack un
   const { code, reported } = await run(["do", "--debug"], [failing]);
   assertEquals(code, 1);
   assertMatch(reported, /^verbena do: no device: plug one in\nCapabilityError: no device:\n[^]*cli_test\.ts/);
+});
+
+Deno.test("a command whose output nobody reads any more exits with 1 and no line", async () => {
+  const unread = commandOf(() => Promise.reject(new OutputClosed("standard output: nobody reads it")));
+  assertEquals(await run(["do"], [unread]), { code: 1, printed: "", reported: "" });
 });
 
 Deno.test("a defect exits with 1 and says how to see where it comes from", async () => {

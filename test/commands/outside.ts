@@ -3,12 +3,18 @@
  *
  * @module
  */
-import type { Context } from "../../commands/command.ts";
+import type { Context, Terminal } from "../../commands/command.ts";
 
 /** What a command says, and how it is told to stop. */
 export class Outside implements Context {
   readonly printed: string[] = [];
   readonly reported: string[] = [];
+  readonly written: Uint8Array[] = [];
+  readonly variables = new Map<string, string>();
+  readonly questions: string[] = [];
+  readonly terminal: Terminal | undefined = undefined;
+  /** What is answered to a question; undefined for nobody. */
+  secret: string | undefined;
   readonly controller = new AbortController();
   readonly version = "0.1.0";
   #news = Promise.withResolvers<void>();
@@ -23,6 +29,18 @@ export class Outside implements Context {
   };
 
   readonly report = (line: string): void => void this.reported.push(line);
+
+  readonly writeBytes = (bytes: Uint8Array): Promise<void> => {
+    this.written.push(bytes.slice());
+    return Promise.resolve();
+  };
+
+  readonly environment = (name: string): string | undefined => this.variables.get(name);
+
+  readonly askSecret = (question: string): Promise<string | undefined> => {
+    this.questions.push(question);
+    return Promise.resolve(this.secret);
+  };
 
   /** The first line printed, or to come, that matches. */
   async line(pattern: RegExp): Promise<RegExpExecArray> {

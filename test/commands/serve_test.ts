@@ -7,6 +7,7 @@ import { silentLog } from "../../routes/log.ts";
 import { SystemError } from "../../src/rdma/errors.ts";
 import { assert, assertEquals, assertMatch, assertRejects } from "../assert.ts";
 import { bytesAt, FakeReader } from "../routes/fake_reader.ts";
+import { Outside } from "./outside.ts";
 
 /** `verbena serve` in this process over a fake reader, on a port of the system's choice. */
 class Running {
@@ -28,13 +29,14 @@ class Running {
         samples: [{ fileId: "3,01637037d6", size: 1000 }],
         [Symbol.asyncDispose]: () => Promise.resolve(),
       });
+    const outside = new Outside();
     const print = (line: string): void => {
       this.printed.push(line);
       const origin = /^verbena serve listening on (http:\/\/127\.0\.0\.1:\d+)$/.exec(line)?.[1];
       if (origin !== undefined) this.#listening.resolve(origin);
     };
     const report = (line: string): void => void this.logged.push(JSON.parse(line));
-    this.done = serve(options, { version: "0.1.0", print, report, stop: this.#stop.signal }, open);
+    this.done = serve(options, { ...outside, print, report, stop: this.#stop.signal }, open);
   }
 
   get origin(): Promise<string> {

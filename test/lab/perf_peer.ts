@@ -3,13 +3,22 @@
  *
  * @module
  */
-import { readArguments } from "../../commands/command.ts";
+import { type Context, readArguments } from "../../commands/command.ts";
 import { perfCommand } from "../../commands/perf.ts";
 import { perfOptions } from "../../commands/perf_options.ts";
 import { perf } from "../../commands/run_perf.ts";
 
 // deno-lint-ignore no-console -- its output is what it says to the tests
 const print = (line: string): void => console.log(line);
-const context = { version: "", print, report: print, stop: new AbortController().signal };
+const context: Context = {
+  version: "",
+  print,
+  writeBytes: () => Promise.resolve(),
+  report: print,
+  terminal: undefined,
+  environment: () => undefined,
+  askSecret: () => Promise.resolve(undefined),
+  stop: new AbortController().signal,
+};
 
 for (const flags of Deno.args) await perf(perfOptions(readArguments(perfCommand, flags.split(" "))), context);
