@@ -105,6 +105,7 @@ export class IwarpDomain implements ProtectionDomain, EndpointMaker {
     atomics: true,
     reportsRefusals: true,
     privateData: { request: MPA_MAX_USER_DATA, reply: MPA_MAX_USER_DATA, refusal: MPA_MAX_USER_DATA },
+    tcpPorts: true,
   };
   readonly #table = new StagTable();
   readonly #settings: IwarpSettings;

@@ -19,6 +19,11 @@ export interface PoolOptions {
   largest?: number;
   /** Callers that may wait for memory at once; default 1,024. */
   maxWaiters?: number;
+  /**
+   * Whether a buffer keeps its key from loan to loan; default false. For a pool whose keys only one peer ever sees, where
+   * another key costs a system call.
+   */
+  keepKeys?: boolean;
 }
 
 /** A pool's account, in bytes and buffers. */
@@ -41,7 +46,7 @@ export interface PoolStatistics {
   readonly leaked: number;
 }
 
-/** A lent buffer. Disposing gives it back and rotates its key: a peer's key to it dies with the loan. */
+/** A lent buffer. Disposing gives it back and, unless the pool keeps keys, rotates its key: a peer's key to it dies with the loan. */
 export class PooledBuffer implements Disposable {
   #giveBack: (() => void) | undefined;
   #bytes: Uint8Array;
@@ -97,7 +102,7 @@ export class RegisteredPool implements Disposable {
   /** An empty pool over `domain`. Throws ConfigError when a size makes no sense. */
   constructor(domain: ProtectionDomain, options: PoolOptions) {
     this.#domain = domain;
-    this.#options = { smallest: 4_096, largest: 8 << 20, maxWaiters: 1_024, ...options };
+    this.#options = { smallest: 4_096, largest: 8 << 20, maxWaiters: 1_024, keepKeys: false, ...options };
     const { smallest, largest, ceiling } = this.#options;
     for (const [name, size] of Object.entries({ smallest, largest })) {
       if (size < 1 || !Number.isInteger(Math.log2(size))) {
@@ -221,7 +226,7 @@ export class RegisteredPool implements Disposable {
     } else if (this.#disposed) {
       this.#drop(region);
     } else {
-      region.rotateKey();
+      if (!this.#options.keepKeys || !region.valid) region.rotateKey();
       (this.#free[Math.log2(region.length)] ??= []).push(region);
     }
     this.#serveWaiters();

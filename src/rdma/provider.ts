@@ -49,6 +49,8 @@ export interface Capabilities {
   readonly atomics: boolean;
   /** How long private data may be. */
   readonly privateData: PrivateDataLimits;
+  /** Whether its ports are TCP's own, as iWARP's are: a service then takes RDMA at another port than TCP. */
+  readonly tcpPorts: boolean;
 }
 
 /** How an endpoint is set up. Times are milliseconds. */

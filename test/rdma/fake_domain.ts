@@ -43,6 +43,7 @@ export class FakeDomain implements ProtectionDomain {
     immediate: false,
     atomics: false,
     privateData: { request: 248, reply: 248, refusal: 248 },
+    tcpPorts: true,
   };
   readonly regions = new Set<FakeRegion>();
   nextKey = 1;

@@ -258,3 +258,13 @@ Deno.test("a buffer dropped without being given back is recovered once collected
   const { leaked, lent, lentBytes, allocatedBytes } = JSON.parse(found ?? "");
   assertEquals([leaked, lent, lentBytes, allocatedBytes], [3, 0, 0, 16_384]);
 });
+
+Deno.test("a pool that keeps keys lends a buffer again under its key", () => {
+  const { pool } = make({ keepKeys: true });
+  const first = lend(pool, 5_000);
+  const { region } = first;
+  const key = region.remoteKey;
+  first[Symbol.dispose]();
+  const second = lend(pool, 5_000);
+  assertEquals([second.region, second.region.remoteKey], [region, key]);
+});

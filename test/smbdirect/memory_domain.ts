@@ -71,6 +71,7 @@ export class MemoryDomain implements ProtectionDomain {
     immediate: false,
     atomics: false,
     privateData: { request: 248, reply: 248, refusal: 248 },
+    tcpPorts: true,
   };
   readonly regions = new Set<Region>();
 

@@ -274,5 +274,6 @@ function capabilitiesOf(context: Context, iwarp: boolean): Capabilities {
     atomics: device.atomics !== ibv_atomic_cap.IBV_ATOMIC_NONE,
     reportsRefusals: !iwarp,
     privateData: iwarp ? IWARP_PRIVATE_DATA : INFINIBAND_PRIVATE_DATA,
+    tcpPorts: iwarp,
   };
 }
