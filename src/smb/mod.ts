@@ -1,8 +1,10 @@
 /**
- * SMB 2 and 3 (MS-SMB2), without I/O: messages as bytes, and what keeps a session safe.
+ * SMB 2 and 3 (MS-SMB2): the client, over TCP or SMB Direct; and without I/O, messages as bytes, and what keeps a session
+ * safe.
  *
  * @module
  */
+export * from "./client/mod.ts";
 export { type CipherId, TAG_LENGTH } from "./security/ciphers.ts";
 export type { SecurityMechanism } from "./security/mechanism.ts";
 export { NtlmClient, type NtlmOptions } from "./security/ntlm_client.ts";

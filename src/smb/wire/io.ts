@@ -101,6 +101,7 @@ export function encodeReadRequest(view: DataView, at: number, request: ReadReque
  * Reads a READ response into `out`.
  *
  * @param asked The request's length, which payload in the message and by RDMA must not exceed.
+ * @param elsewhere Bytes at the message's end that were put elsewhere as they came: payload that is not in the view.
  * @throws WireError when it does not hold.
  */
 export function decodeReadResponse(
@@ -109,6 +110,7 @@ export function decodeReadResponse(
   length: number,
   asked: number,
   out: ReadResponse,
+  elsewhere = 0,
 ): void {
   checkBody("READ", view, at, length, 17);
   const body = at + HEADER_LENGTH;
@@ -119,7 +121,7 @@ export function decodeReadResponse(
   out.flags = view.getUint32(body + 12, true);
   if (out.dataLength > 0) {
     if (offset < READ_RESPONSE_LENGTH) throw new WireError("smb2", "READ response: DataOffset is at least 80", offset);
-    if (offset + out.dataLength > length) {
+    if (offset + out.dataLength > length + elsewhere) {
       throw new WireError("smb2", "READ response: DataLength lies within the message", out.dataLength);
     }
   }

@@ -1,0 +1,556 @@
+/**
+ * Requests and answers over a transport: numbers and credits, signatures and encryption, cancelling, deadlines.
+ *
+ * @module
+ */
+import { Deadline } from "../../rdma/deadline.ts";
+import { SystemError, VerbenaError, WireError } from "../../rdma/errors.ts";
+import { isTransformed, TRANSFORM_HEADER_LENGTH } from "../security/transform.ts";
+import { linkNext, splitChain } from "../wire/compound.ts";
+import { align8 } from "../wire/cursor.ts";
+import { decodeEmpty, encodeEmpty } from "../wire/empty.ts";
+import { hasErrorBody } from "../wire/error.ts";
+import {
+  Command,
+  commandName,
+  creditChargeOf,
+  decodeHeader,
+  encodeHeader,
+  Header,
+  HEADER_LENGTH,
+  HeaderFlag,
+  RELATED_ID,
+  RELATED_TREE,
+  UNSOLICITED,
+} from "../wire/header.ts";
+import { READ_RESPONSE_LENGTH } from "../wire/io.ts";
+import { NtStatus, statusName } from "../wire/status.ts";
+import { type Call, ConnectionLost, CreditsTooFew } from "./call.ts";
+import { CreditWindow } from "./credit_window.ts";
+import type { Security } from "./security.ts";
+import type { ResolvedSettings } from "./settings.ts";
+import type { SmbStatistics } from "./statistics.ts";
+import { NtStatusError } from "./status_error.ts";
+import type { Placement, SmbTransport } from "./transport.ts";
+
+/** Bytes of a request, payload aside, unless its call says more. */
+const ROOM = 512;
+/** How long a request that was given up may take to be answered before the connection is given up too; milliseconds. */
+const CANCEL_TIMEOUT = 2_000;
+
+/** A request under way, or waiting for credits. */
+interface Pending {
+  readonly call: Call<unknown>;
+  readonly charge: number;
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: unknown) => void;
+  messageId: number;
+  asyncId: bigint | undefined;
+  related: boolean;
+  signed: boolean;
+  encrypted: boolean;
+  deadline: number;
+  cancelled: boolean;
+  unhook: (() => void) | undefined;
+}
+
+/** Requests that leave in one message and are answered each by itself. */
+interface Chain {
+  readonly links: Pending[];
+  readonly charge: number;
+  readonly since: number;
+}
+
+/** One connection's requests. */
+export class Exchange {
+  /** Credits. */
+  readonly window: CreditWindow;
+  /** Fulfilled (never rejected) once it is over, with the reason; undefined when {@linkcode close} ended it. */
+  readonly closed: Promise<VerbenaError | undefined>;
+  /** Whether a request may cost several credits: from 2.1 on, where the server can. */
+  multiCredit = false;
+  /** The session's keys and wishes, once there is one. */
+  security: Security | undefined;
+  /** Called with each OPLOCK_BREAK that answers no request; views hold during the call. */
+  onBreak: ((view: DataView, at: number, length: number) => void) | undefined;
+
+  readonly #pending = new Map<number, Pending>();
+  readonly #waiting: Chain[] = [];
+  readonly #header = new Header();
+  readonly #outgoing = new Header();
+  readonly #deadline = new Deadline(() => this.#onDeadline());
+  #heard = performance.now();
+  #echoing = false;
+  #failure: VerbenaError | undefined;
+  #over = false;
+
+  /** Takes a transport that nobody else uses, and starts it. */
+  constructor(
+    /** What carries it. */ readonly transport: SmbTransport,
+    private readonly settings: ResolvedSettings,
+    private readonly statistics: SmbStatistics,
+  ) {
+    this.window = new CreditWindow(settings.credits);
+    this.closed = transport.closed.then((error) => {
+      const reason = this.#failure ?? error;
+      this.#end(reason);
+      return reason;
+    });
+    transport.start({
+      message: (message, elsewhere) => this.#onMessage(message, elsewhere),
+      place: (head, length) => this.#place(head, length),
+    });
+  }
+
+  /** Whether it takes no more requests. */
+  get over(): boolean {
+    return this.#over;
+  }
+
+  /** The most bytes of payload that the credits there are pay for. */
+  get mostPayload(): number {
+    return this.multiCredit ? Math.max(1, this.window.total) * 65_536 : 65_536;
+  }
+
+  /**
+   * Sends a request and reads its answer.
+   *
+   * @throws NtStatusError, ConnectionLost, CreditsTooFew, the signal's reason, and what `decode` throws.
+   */
+  call<T>(call: Call<T>): Promise<T> {
+    const [answer] = this.chain([call as Call<unknown>]);
+    return answer as Promise<T>;
+  }
+
+  /** Sends requests in one message, each but the first related to the one before; an answer for each. */
+  chain(calls: readonly Call<unknown>[]): Promise<unknown>[] {
+    const links: Pending[] = [];
+    const answers = calls.map((call) => {
+      const { promise, resolve, reject } = Promise.withResolvers<unknown>();
+      const charge = this.multiCredit ? creditChargeOf(call.bytes ?? 1) : 1;
+      links.push({
+        call,
+        charge,
+        resolve,
+        reject,
+        messageId: -1,
+        asyncId: undefined,
+        related: links.length > 0,
+        signed: false,
+        encrypted: false,
+        deadline: Infinity,
+        cancelled: false,
+        unhook: undefined,
+      });
+      return promise;
+    });
+    const now = performance.now();
+    const chain = { links, charge: links.reduce((sum, { charge }) => sum + charge, 0), since: now };
+    for (const link of links) this.#watch(link, chain);
+    this.#waiting.push(chain);
+    this.#pump(now);
+    return answers;
+  }
+
+  /** Asks the server for a sign of life (MS-SMB2 3.2.4.24). */
+  echo(signal?: AbortSignal): Promise<void> {
+    return this.call<void>({
+      command: Command.ECHO,
+      what: "echo",
+      sessionless: true,
+      signal,
+      encode: encodeEmpty,
+      decode: decodeEmpty,
+    });
+  }
+
+  /** Ends it for a reason that whoever waits is told. */
+  fail(error: VerbenaError): void {
+    if (this.#over) return;
+    this.#failure = error;
+    this.statistics.errors.add(error instanceof WireError ? error.field : error.name);
+    this.#end(error);
+    this.transport.close();
+  }
+
+  /** Ends it. */
+  async close(): Promise<void> {
+    this.#end(undefined);
+    await this.transport.close();
+    await this.closed;
+  }
+
+  /** Follows the call's signal until it is answered. */
+  #watch(link: Pending, chain: Chain): void {
+    const { signal } = link.call;
+    if (signal === undefined) return;
+    const abort = (): void => this.#abort(link, chain);
+    signal.addEventListener("abort", abort, { once: true });
+    link.unhook = () => signal.removeEventListener("abort", abort);
+    if (signal.aborted) abort();
+  }
+
+  /** A request that has not left leaves no more; of one that has the answer is waited for, as its memory may be in use. */
+  #abort(link: Pending, chain: Chain): void {
+    if (link.messageId < 0) {
+      const index = this.#waiting.indexOf(chain);
+      if (index >= 0) this.#waiting.splice(index, 1);
+      for (const each of chain.links) this.#settle(each, each.reject, link.call.signal?.reason);
+      return;
+    }
+    if (link.cancelled || this.#over) return;
+    link.cancelled = true;
+    const now = performance.now();
+    link.deadline = Math.min(link.deadline, now + CANCEL_TIMEOUT);
+    this.#deadline.set(now, link.deadline);
+    this.#sendCancel(link);
+  }
+
+  #settle(link: Pending, outcome: (value: unknown) => void, value: unknown): void {
+    link.unhook?.();
+    link.unhook = undefined;
+    outcome(value);
+  }
+
+  /** Sends what there are credits for, in order. */
+  #pump(now: number): void {
+    for (let chain = this.#waiting[0]; chain !== undefined; chain = this.#waiting[0]) {
+      if (this.#over) {
+        this.#waiting.shift();
+        for (const link of chain.links) this.#lose(link, this.#failure, false);
+        continue;
+      }
+      const first = this.window.take(chain.charge);
+      if (first < 0 && this.window.expecting) return;
+      this.#waiting.shift();
+      if (first < 0) {
+        const { available } = this.window;
+        for (const link of chain.links) {
+          this.#settle(link, link.reject, new CreditsTooFew(link.call.what, chain.charge, available));
+        }
+        continue;
+      }
+      if (now > chain.since) {
+        this.statistics.creditWaits++;
+        this.statistics.creditWaitTime += now - chain.since;
+      }
+      this.#send(chain, first, now);
+    }
+  }
+
+  #send(chain: Chain, first: number, now: number): void {
+    const { links } = chain;
+    const security = this.security;
+    const [head] = links as [Pending];
+    const encrypts = security?.sealer !== undefined && !head.call.sessionless &&
+      (security.encrypts || links.some(({ call }) => call.encrypted === true));
+    const { headroom } = this.transport;
+    const start = headroom + (encrypts ? TRANSFORM_HEADER_LENGTH : 0);
+    const contiguous = encrypts || links.length > 1 || this.#signs(head.call);
+    const frame = new Uint8Array(links.reduce((sum, { call }) => sum + this.#roomOf(call, contiguous), start));
+    const view = new DataView(frame.buffer);
+    let at = start;
+    let id = first;
+    for (const [index, link] of links.entries()) {
+      link.messageId = id;
+      id += link.charge;
+      at = this.#encode(frame, view, at, link, index, links.length, encrypts);
+      link.deadline = now + (link.call.timeout ?? this.settings.timeout);
+      this.#deadline.set(now, link.deadline);
+      this.#pending.set(link.messageId, link);
+    }
+    if (this.settings.echoInterval > 0) this.#deadline.set(now, this.#heard + this.settings.echoInterval);
+    let end = at;
+    if (encrypts) end = headroom + this.#seal(security, frame, headroom, start, at);
+    const payload = contiguous ? undefined : head.call.payload;
+    this.statistics.sends++;
+    this.statistics.sendBytes += end - headroom + (payload?.length ?? 0);
+    const sending = this.transport.send(frame.subarray(0, end), payload);
+    if (payload !== undefined) this.#hold(head, sending);
+    else sending.catch((error) => this.fail(error));
+  }
+
+  /** The payload lies in the caller's memory until it has left: an answer that is there before then waits. */
+  #hold(link: Pending, sending: Promise<void>): void {
+    const { resolve, reject } = link;
+    const held = link as { -readonly [key in keyof Pending]: Pending[key] };
+    held.resolve = (value) => void sending.then(() => resolve(value));
+    held.reject = (error) => void sending.then(() => reject(error));
+  }
+
+  #roomOf(call: Call<unknown>, contiguous: boolean): number {
+    return align8((call.room ?? ROOM) + (contiguous ? call.payload?.length ?? 0 : 0));
+  }
+
+  #signs(call: Call<unknown>): boolean {
+    const security = this.security;
+    return security?.signer !== undefined && !call.sessionless && (security.signs || call.signed === true);
+  }
+
+  /** Writes one request of a chain at `at` and returns where the next one goes. */
+  #encode(
+    frame: Uint8Array,
+    view: DataView,
+    at: number,
+    link: Pending,
+    index: number,
+    count: number,
+    encrypts: boolean,
+  ): number {
+    const { call } = link;
+    const header = this.#outgoing;
+    const { related } = link;
+    header.creditCharge = this.multiCredit ? link.charge : 0;
+    header.status = 0;
+    header.command = call.command;
+    header.credits = this.window.asked(link.charge);
+    header.flags = (call.flags ?? 0) | (related ? HeaderFlag.RELATED : 0);
+    header.nextCommand = 0;
+    header.messageId = link.messageId;
+    header.processId = 0;
+    header.treeId = related ? RELATED_TREE : call.treeId ?? 0;
+    header.sessionId = call.sessionless ? 0n : related ? RELATED_ID : this.security?.sessionId ?? 0n;
+    encodeHeader(view, at, header);
+    let length = call.encode(view, at);
+    if (call.payload !== undefined && (encrypts || count > 1 || this.#signs(call))) {
+      frame.set(call.payload, at + length);
+      length += call.payload.length;
+    }
+    if (index < count - 1) length = linkNext(view, at, length);
+    const message = frame.subarray(at, at + length);
+    link.encrypted = encrypts;
+    link.signed = !encrypts && this.#signs(call);
+    if (link.signed) this.security?.signer?.sign(message);
+    call.sent?.(message);
+    return at + length;
+  }
+
+  #seal(security: Security, frame: Uint8Array, headroom: number, start: number, end: number): number {
+    return security.sealer?.seal(frame.subarray(start, end), frame.subarray(headroom)) ?? 0;
+  }
+
+  /** Asks the server to give a request up; there is no answer to this, and it costs nothing (MS-SMB2 3.2.4.24). */
+  #sendCancel(link: Pending): void {
+    const { headroom } = this.transport;
+    const security = this.security;
+    const start = headroom + (link.encrypted ? TRANSFORM_HEADER_LENGTH : 0);
+    const frame = new Uint8Array(start + HEADER_LENGTH + 8);
+    const view = new DataView(frame.buffer);
+    const header = new Header();
+    header.command = Command.CANCEL;
+    header.messageId = link.messageId;
+    header.treeId = link.call.treeId ?? 0;
+    header.sessionId = security?.sessionId ?? 0n;
+    if (link.asyncId !== undefined) {
+      header.flags = HeaderFlag.ASYNC;
+      header.asyncId = link.asyncId;
+    }
+    encodeHeader(view, start, header);
+    const length = encodeEmpty(view, start);
+    if (link.signed) security?.signer?.sign(frame.subarray(start, start + length));
+    const end = security !== undefined && link.encrypted
+      ? headroom + this.#seal(security, frame, headroom, start, start + length)
+      : start + length;
+    this.statistics.sends++;
+    this.statistics.sendBytes += end - headroom;
+    this.transport.send(frame.subarray(0, end)).catch((error) => this.fail(error));
+  }
+
+  /** Where the payload of a READ's long answer goes, when nothing is to be checked of it as a whole. */
+  #place(head: Uint8Array, length: number): Placement | undefined {
+    if (this.#over || isTransformed(head)) return undefined;
+    const view = new DataView(head.buffer, head.byteOffset, head.byteLength);
+    const header = this.#header;
+    try {
+      decodeHeader(view, 0, head.length, header);
+    } catch {
+      return undefined; // the whole message will say what is wrong
+    }
+    const link = this.#pending.get(header.messageId);
+    const into = link?.call.into;
+    if (link === undefined || into === undefined || link.signed || link.encrypted) return undefined;
+    if (header.command !== Command.READ || header.status !== NtStatus.SUCCESS || header.nextCommand !== 0) {
+      return undefined;
+    }
+    if ((header.flags & (HeaderFlag.SIGNED | HeaderFlag.RESPONSE)) !== HeaderFlag.RESPONSE) return undefined;
+    const offset = head[HEADER_LENGTH + 2] as number;
+    const size = view.getUint32(HEADER_LENGTH + 4, true);
+    if (offset < READ_RESPONSE_LENGTH || offset + size !== length || size > into.length) return undefined;
+    return { offset, into: into.subarray(0, size) };
+  }
+
+  #onMessage(message: Uint8Array, elsewhere: number): void {
+    if (this.#over) return;
+    const now = this.#heard = performance.now();
+    this.statistics.receives++;
+    this.statistics.receiveBytes += message.length + elsewhere;
+    try {
+      this.#takeMessage(message, elsewhere);
+    } catch (error) {
+      if (!(error instanceof VerbenaError)) throw error;
+      this.fail(error);
+    }
+    this.#pump(now);
+  }
+
+  #takeMessage(message: Uint8Array, elsewhere: number): void {
+    let encrypted = false;
+    if (isTransformed(message)) {
+      const opener = this.security?.opener;
+      if (opener === undefined) throw new WireError("smb2", "an encrypted message comes in a session with keys", "one");
+      message = opener.open(message);
+      encrypted = true;
+    }
+    const view = new DataView(message.buffer, message.byteOffset, message.byteLength);
+    for (const { at, length } of splitChain(view, 0, message.length)) {
+      this.#takeAnswer(message, view, at, length, encrypted, elsewhere);
+    }
+  }
+
+  #takeAnswer(
+    bytes: Uint8Array,
+    view: DataView,
+    at: number,
+    length: number,
+    encrypted: boolean,
+    elsewhere: number,
+  ): void {
+    const header = this.#header;
+    decodeHeader(view, at, view.byteLength - at, header);
+    if ((header.flags & HeaderFlag.RESPONSE) === 0) {
+      throw new WireError("smb2", "what a server sends has the flag RESPONSE", commandName(header.command));
+    }
+    if (header.messageId === UNSOLICITED) {
+      if (header.command !== Command.OPLOCK_BREAK) {
+        throw new WireError("smb2", "what answers no request is OPLOCK_BREAK", commandName(header.command));
+      }
+      this.onBreak?.(view, at, length);
+      return;
+    }
+    this.window.grant(header.credits);
+    const link = this.#pending.get(header.messageId);
+    if (link === undefined) { // MS-SMB2 3.2.5.1.2: to be discarded
+      this.statistics.errors.add("an answer to no request");
+      return;
+    }
+    if (header.command !== link.call.command) {
+      throw new WireError(
+        "smb2",
+        `the answer to ${commandName(link.call.command)} is one`,
+        commandName(header.command),
+      );
+    }
+    const interim = header.status === NtStatus.PENDING && (header.flags & HeaderFlag.ASYNC) !== 0;
+    const message = bytes.subarray(at, at + length);
+    this.#check(link, message, header, encrypted, interim);
+    if (interim) {
+      link.asyncId = header.asyncId;
+      if (!link.cancelled) link.deadline = this.#heard + (link.call.timeout ?? this.settings.timeout);
+      return;
+    }
+    this.#pending.delete(link.messageId);
+    this.window.finished(link.charge);
+    this.#answer(link, message, view, at, length, elsewhere);
+  }
+
+  /** Refuses an answer that is not protected as its request was (MS-SMB2 3.2.5.1.1, 3.2.5.1.3). */
+  #check(link: Pending, message: Uint8Array, header: Header, encrypted: boolean, interim: boolean): void {
+    const { security } = this;
+    if (security === undefined || link.call.sessionless || link.call.received !== undefined) return;
+    // servers give a related request's answer what it had
+    if (header.sessionId !== security.sessionId && !(link.related && header.sessionId === RELATED_ID)) {
+      throw new WireError("smb2", "SessionId of an answer is its request's", header.sessionId);
+    }
+    if (encrypted) return;
+    if (link.encrypted) {
+      throw new WireError("smb2", "the answer to an encrypted request is encrypted", statusName(header.status));
+    }
+    const signed = (header.flags & HeaderFlag.SIGNED) !== 0;
+    if (interim && !signed) return;
+    if (signed || link.signed) security.signer?.verify(message);
+  }
+
+  #answer(link: Pending, message: Uint8Array, view: DataView, at: number, length: number, elsewhere: number): void {
+    const { call } = link;
+    const header = this.#header;
+    const { status } = header;
+    if (link.cancelled) {
+      this.#settle(link, link.reject, call.signal?.reason);
+      return;
+    }
+    try {
+      call.received?.(message, header);
+      if (!hasErrorBody(call.command, status)) {
+        this.#settle(link, link.resolve, call.decode(view, at, length, header, elsewhere));
+        return;
+      }
+    } catch (error) {
+      this.#settle(link, link.reject, error);
+      throw error; // a server that breaks the protocol is not talked to any more
+    }
+    const value = call.otherwise?.(status);
+    if (value !== undefined) {
+      this.#settle(link, link.resolve, value);
+      return;
+    }
+    this.statistics.errors.add(statusName(status));
+    this.#settle(link, link.reject, new NtStatusError(call.what, status));
+  }
+
+  /** Gives up on a server that is late, and asks one that is silent for a sign of life. */
+  #onDeadline(): void {
+    if (this.#over) return;
+    const now = performance.now();
+    let next = Infinity;
+    for (const { deadline, call, cancelled } of this.#pending.values()) {
+      if (deadline <= now) {
+        const took = cancelled
+          ? `${CANCEL_TIMEOUT} ms after it was cancelled`
+          : `${call.timeout ?? this.settings.timeout} ms`;
+        this.fail(new SystemError(call.what, "ETIMEDOUT", `no answer within ${took}`));
+        return;
+      }
+      next = Math.min(next, deadline);
+    }
+    next = Math.min(next, this.#idle(now));
+    this.#deadline.set(now, next);
+  }
+
+  /** When to look for silence again. */
+  #idle(now: number): number {
+    const { echoInterval } = this.settings;
+    if (echoInterval === 0 || this.security === undefined) return Infinity;
+    if (now < this.#heard + echoInterval) return this.#heard + echoInterval;
+    if (!this.#echoing && this.window.available > 0) {
+      this.#echoing = true;
+      this.echo().catch(() => {}).finally(() => this.#echoing = false); // a failure has ended the connection
+    }
+    return now + echoInterval;
+  }
+
+  /** Tells who waits for an answer that none will come: a server that broke the protocol is not asked again. */
+  #lose(link: Pending, reason: VerbenaError | undefined, sent: boolean): void {
+    const code = reason instanceof SystemError ? reason.code : "ECONNRESET";
+    const words = reason?.message ?? "the connection was closed";
+    const error = link.cancelled
+      ? link.call.signal?.reason
+      : reason instanceof WireError
+      ? reason
+      : new ConnectionLost(link.call.what, code, words, sent);
+    this.#settle(link, link.reject, error);
+  }
+
+  #end(reason: VerbenaError | undefined): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#failure ??= reason;
+    this.#deadline.clear();
+    const lost = [...this.#pending.values()];
+    this.#pending.clear();
+    // their memory is theirs again once the transport is down
+    this.transport.closed.then(() => {
+      for (const link of lost) this.#lose(link, reason, true);
+      this.#pump(performance.now());
+    });
+  }
+}

@@ -1,0 +1,31 @@
+/**
+ * Files as web streams.
+ *
+ * @module
+ */
+import type { PieceWriter } from "./piece_writer.ts";
+
+/** A stream of pieces, each copied out of memory that is used again. */
+export function readableOf(pieces: AsyncGenerator<Uint8Array, void, void>): ReadableStream<Uint8Array> {
+  return new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      const { done, value } = await pieces.next();
+      if (done === true) controller.close();
+      else controller.enqueue(value.slice());
+    },
+    async cancel() {
+      await pieces.return();
+    },
+  }, { highWaterMark: 0 });
+}
+
+/** A stream into a writer. */
+export function writableOf(writer: PieceWriter): WritableStream<Uint8Array> {
+  return new WritableStream<Uint8Array>({
+    write: (chunk) => writer.append(chunk),
+    async close() {
+      await writer.finish();
+    },
+    abort: () => writer.abandon(),
+  });
+}

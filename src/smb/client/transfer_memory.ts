@@ -1,0 +1,130 @@
+/**
+ * Memory for the payloads of READ and WRITE: registered where they go by RDMA, plain where not.
+ *
+ * @module
+ */
+import { Access } from "../../rdma/memory.ts";
+import { type PooledBuffer, RegisteredPool } from "../../rdma/pool.ts";
+import type { BufferDescriptor } from "../../smbdirect/wire.ts";
+import { Channel } from "../wire/channel.ts";
+import { ConnectionLost } from "./call.ts";
+import type { ResolvedSettings } from "./settings.ts";
+import type { SmbTransport } from "./transport.ts";
+
+/** The longest piece of registered memory; a longer request names several. */
+const LONGEST_PIECE = 1 << 20;
+/** Plain buffers that are kept for the next transfer. */
+const KEPT = 16;
+
+/** What a payload is read into, or written from. Disposing it gives it back. */
+export interface TransferBuffer extends Disposable {
+  /** Its memory, piece by piece; all but the last are of one length. */
+  readonly pieces: readonly Uint8Array[];
+  /** Where the server finds `length` bytes of it from `start` on; undefined of plain memory. */
+  descriptors(start: number, length: number): readonly BufferDescriptor[] | undefined;
+}
+
+/** What buffers are for, which decides what a server may do with them. */
+export type Direction = "read" | "write";
+
+/** A session's buffers. */
+export class TransferMemory implements Disposable {
+  /** How READ and WRITE name registered memory: whether its answer withdraws the key. */
+  readonly channel: number;
+  readonly #pools: Readonly<Record<Direction, RegisteredPool>> | undefined;
+  readonly #plain: Uint8Array[] = [];
+  /** One borrower of several pieces at a time: two that each wait for the other's would wait for ever. */
+  #turn: Promise<unknown> = Promise.resolve();
+
+  /** Buffers for a transport; pools only where it has a protection domain. */
+  constructor(transport: SmbTransport, settings: ResolvedSettings) {
+    const { domain } = transport;
+    const invalidate = domain?.capabilities.remoteInvalidate === true ? Access.REMOTE_INVALIDATE : 0;
+    this.channel = invalidate !== 0 ? Channel.RDMA_V1_INVALIDATE : Channel.RDMA_V1;
+    if (domain === undefined) return;
+    const pool = (access: number): RegisteredPool =>
+      new RegisteredPool(domain, {
+        access: access | invalidate,
+        ceiling: Math.max(settings.registeredMemory, LONGEST_PIECE),
+        largest: LONGEST_PIECE,
+        // where registering is a system call, a key lives as long as the connection: only this server has it
+        keepKeys: invalidate === 0,
+        maxWaiters: 65_536,
+      });
+    this.#pools = {
+      read: pool(Access.LOCAL_WRITE | Access.REMOTE_WRITE),
+      write: pool(Access.LOCAL_WRITE | Access.REMOTE_READ),
+    };
+  }
+
+  /**
+   * Lends a buffer of `length` bytes, registered if `direct`. Waits in line while all that may be registered is lent.
+   *
+   * @throws SystemError ECONNRESET when the connection ended meanwhile.
+   */
+  async lend(direction: Direction, length: number, direct: boolean): Promise<TransferBuffer> {
+    if (!direct || this.#pools === undefined) return this.#lendPlain(length);
+    const pool = this.#pools[direction];
+    if (length <= LONGEST_PIECE) return registered([await acquire(pool, length)]);
+    const turn = this.#turn.then(() => acquireAll(pool, length));
+    this.#turn = turn.catch(() => {});
+    return registered(await turn);
+  }
+
+  /** Withdraws every buffer. The connection is over. */
+  [Symbol.dispose](): void {
+    this.#pools?.read[Symbol.dispose]();
+    this.#pools?.write[Symbol.dispose]();
+  }
+
+  #lendPlain(length: number): TransferBuffer {
+    const index = this.#plain.findIndex((each) => each.length >= length);
+    const whole = index < 0 ? new Uint8Array(length) : this.#plain.splice(index, 1)[0] as Uint8Array;
+    return {
+      pieces: [whole.subarray(0, length)],
+      descriptors: () => undefined,
+      [Symbol.dispose]: () => {
+        if (this.#plain.length < KEPT) this.#plain.push(whole);
+      },
+    };
+  }
+}
+
+async function acquire(pool: RegisteredPool, length: number): Promise<PooledBuffer> {
+  const loan = await pool.acquireWhenFree(length);
+  if (loan === undefined) {
+    throw new ConnectionLost("borrow registered memory", "ECONNRESET", "the connection ended", false);
+  }
+  return loan;
+}
+
+async function acquireAll(pool: RegisteredPool, length: number): Promise<PooledBuffer[]> {
+  using lending = new DisposableStack();
+  const loans: PooledBuffer[] = [];
+  for (let left = length; left > 0; left -= LONGEST_PIECE) {
+    loans.push(lending.use(await acquire(pool, Math.min(left, LONGEST_PIECE))));
+  }
+  lending.move();
+  return loans;
+}
+
+function registered(loans: readonly PooledBuffer[]): TransferBuffer {
+  return {
+    pieces: loans.map(({ bytes }) => bytes),
+    descriptors: (start, length) => {
+      const descriptors: BufferDescriptor[] = [];
+      for (const { region, length: size } of loans) {
+        if (start < size && length > 0) {
+          const part = Math.min(length, size - start);
+          descriptors.push({ offset: region.address + BigInt(start), token: region.remoteKey, length: part });
+          length -= part;
+          start = 0;
+        } else start -= size;
+      }
+      return descriptors;
+    },
+    [Symbol.dispose]: () => {
+      for (const loan of loans) loan[Symbol.dispose]();
+    },
+  };
+}
