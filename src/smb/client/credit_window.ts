@@ -42,6 +42,13 @@ export class CreditWindow {
     return id;
   }
 
+  /** Takes back what the request that was given its number last has not used: it never left. */
+  giveBack(id: number, charge: number): void {
+    this.#next = id;
+    this.#available += charge;
+    this.#underWay -= charge;
+  }
+
   /** How many to ask for with a request that was just given its number: what it cost, and what is missing. */
   asked(charge: number): number {
     return Math.max(1, Math.min(MOST_CREDITS, charge + this.target - this.total));

@@ -5,9 +5,8 @@
  */
 import { Deadline } from "../../rdma/deadline.ts";
 import { SystemError, VerbenaError, WireError } from "../../rdma/errors.ts";
-import { isTransformed, TRANSFORM_HEADER_LENGTH } from "../security/transform.ts";
-import { linkNext, splitChain } from "../wire/compound.ts";
-import { align8 } from "../wire/cursor.ts";
+import { isTransformed } from "../security/transform.ts";
+import { splitChain } from "../wire/compound.ts";
 import { decodeEmpty, encodeEmpty } from "../wire/empty.ts";
 import { hasErrorBody } from "../wire/error.ts";
 import {
@@ -15,44 +14,25 @@ import {
   commandName,
   creditChargeOf,
   decodeHeader,
-  encodeHeader,
   Header,
-  HEADER_LENGTH,
   HeaderFlag,
   RELATED_ID,
-  RELATED_TREE,
   UNSOLICITED,
 } from "../wire/header.ts";
-import { READ_RESPONSE_LENGTH } from "../wire/io.ts";
 import { NtStatus, statusName } from "../wire/status.ts";
 import { type Call, ConnectionLost, CreditsTooFew } from "./call.ts";
 import { CreditWindow } from "./credit_window.ts";
+import { FrameMaker, type Outgoing } from "./outgoing.ts";
+import { type Pending, pendingOf } from "./pending.ts";
+import { placementOf } from "./placing.ts";
 import type { Security } from "./security.ts";
 import type { ResolvedSettings } from "./settings.ts";
 import type { SmbStatistics } from "./statistics.ts";
 import { NtStatusError } from "./status_error.ts";
-import type { Placement, SmbTransport } from "./transport.ts";
+import type { SmbTransport } from "./transport.ts";
 
-/** Bytes of a request, payload aside, unless its call says more. */
-const ROOM = 512;
 /** How long a request that was given up may take to be answered before the connection is given up too; milliseconds. */
 const CANCEL_TIMEOUT = 2_000;
-
-/** A request under way, or waiting for credits. */
-interface Pending {
-  readonly call: Call<unknown>;
-  readonly charge: number;
-  readonly resolve: (value: unknown) => void;
-  readonly reject: (error: unknown) => void;
-  messageId: number;
-  asyncId: bigint | undefined;
-  related: boolean;
-  signed: boolean;
-  encrypted: boolean;
-  deadline: number;
-  cancelled: boolean;
-  unhook: (() => void) | undefined;
-}
 
 /** Requests that leave in one message and are answered each by itself. */
 interface Chain {
@@ -67,8 +47,6 @@ export class Exchange {
   readonly window: CreditWindow;
   /** Fulfilled (never rejected) once it is over, with the reason; undefined when {@linkcode close} ended it. */
   readonly closed: Promise<VerbenaError | undefined>;
-  /** Whether a request may cost several credits: from 2.1 on, where the server can. */
-  multiCredit = false;
   /** The session's keys and wishes, once there is one. */
   security: Security | undefined;
   /** Called with each OPLOCK_BREAK that answers no request; views hold during the call. */
@@ -77,7 +55,7 @@ export class Exchange {
   readonly #pending = new Map<number, Pending>();
   readonly #waiting: Chain[] = [];
   readonly #header = new Header();
-  readonly #outgoing = new Header();
+  readonly #frames: FrameMaker;
   readonly #deadline = new Deadline(() => this.#onDeadline());
   #heard = performance.now();
   #echoing = false;
@@ -91,6 +69,7 @@ export class Exchange {
     private readonly statistics: SmbStatistics,
   ) {
     this.window = new CreditWindow(settings.credits);
+    this.#frames = new FrameMaker(transport.headroom, this.window);
     this.closed = transport.closed.then((error) => {
       const reason = this.#failure ?? error;
       this.#end(reason);
@@ -98,8 +77,17 @@ export class Exchange {
     });
     transport.start({
       message: (message, elsewhere) => this.#onMessage(message, elsewhere),
-      place: (head, length) => this.#place(head, length),
+      place: (head, length) => this.#over ? undefined : placementOf(head, length, (id) => this.#pending.get(id)),
     });
+  }
+
+  /** Whether a request may cost several credits: from 2.1 on, where the server can. */
+  get multiCredit(): boolean {
+    return this.#frames.multiCredit;
+  }
+
+  set multiCredit(can: boolean) {
+    this.#frames.multiCredit = can;
   }
 
   /** Whether it takes no more requests. */
@@ -124,32 +112,16 @@ export class Exchange {
 
   /** Sends requests in one message, each but the first related to the one before; an answer for each. */
   chain(calls: readonly Call<unknown>[]): Promise<unknown>[] {
-    const links: Pending[] = [];
-    const answers = calls.map((call) => {
-      const { promise, resolve, reject } = Promise.withResolvers<unknown>();
-      const charge = this.multiCredit ? creditChargeOf(call.bytes ?? 1) : 1;
-      links.push({
-        call,
-        charge,
-        resolve,
-        reject,
-        messageId: -1,
-        asyncId: undefined,
-        related: links.length > 0,
-        signed: false,
-        encrypted: false,
-        deadline: Infinity,
-        cancelled: false,
-        unhook: undefined,
-      });
-      return promise;
-    });
+    const requests = calls.map((call, index) =>
+      pendingOf(call, this.multiCredit ? creditChargeOf(call.bytes ?? 1) : 1, index > 0)
+    );
+    const links = requests.map(({ link }) => link);
     const now = performance.now();
     const chain = { links, charge: links.reduce((sum, { charge }) => sum + charge, 0), since: now };
     for (const link of links) this.#watch(link, chain);
     this.#waiting.push(chain);
     this.#pump(now);
-    return answers;
+    return requests.map(({ answer }) => answer);
   }
 
   /** Asks the server for a sign of life (MS-SMB2 3.2.4.24). */
@@ -203,7 +175,7 @@ export class Exchange {
     const now = performance.now();
     link.deadline = Math.min(link.deadline, now + CANCEL_TIMEOUT);
     this.#deadline.set(now, link.deadline);
-    this.#sendCancel(link);
+    this.#transmit(this.#frames.cancelOf(link, this.security));
   }
 
   #settle(link: Pending, outcome: (value: unknown) => void, value: unknown): void {
@@ -240,143 +212,38 @@ export class Exchange {
 
   #send(chain: Chain, first: number, now: number): void {
     const { links } = chain;
-    const security = this.security;
-    const [head] = links as [Pending];
-    const encrypts = security?.sealer !== undefined && !head.call.sessionless &&
-      (security.encrypts || links.some(({ call }) => call.encrypted === true));
-    const { headroom } = this.transport;
-    const start = headroom + (encrypts ? TRANSFORM_HEADER_LENGTH : 0);
-    const contiguous = encrypts || links.length > 1 || this.#signs(head.call);
-    const frame = new Uint8Array(links.reduce((sum, { call }) => sum + this.#roomOf(call, contiguous), start));
-    const view = new DataView(frame.buffer);
-    let at = start;
     let id = first;
-    for (const [index, link] of links.entries()) {
+    for (const link of links) {
       link.messageId = id;
       id += link.charge;
-      at = this.#encode(frame, view, at, link, index, links.length, encrypts);
+    }
+    let outgoing: Outgoing;
+    try {
+      outgoing = this.#frames.frameOf(links, this.security);
+    } catch (error) { // what was asked for cannot be said in this protocol, or no nonce is left
+      this.window.giveBack(first, chain.charge);
+      for (const link of links) this.#settle(link, link.reject, error);
+      return;
+    }
+    for (const link of links) {
       link.deadline = now + (link.call.timeout ?? this.settings.timeout);
       this.#deadline.set(now, link.deadline);
       this.#pending.set(link.messageId, link);
     }
     if (this.settings.echoInterval > 0) this.#deadline.set(now, this.#heard + this.settings.echoInterval);
-    let end = at;
-    if (encrypts) end = headroom + this.#seal(security, frame, headroom, start, at);
-    const payload = contiguous ? undefined : head.call.payload;
+    const sending = this.#transmit(outgoing.frame, outgoing.payload);
+    if (outgoing.payload !== undefined) hold(links[0] as Pending, sending);
+  }
+
+  async #transmit(frame: Uint8Array<ArrayBuffer>, payload?: Uint8Array): Promise<void> {
     this.statistics.sends++;
-    this.statistics.sendBytes += end - headroom + (payload?.length ?? 0);
-    const sending = this.transport.send(frame.subarray(0, end), payload);
-    if (payload !== undefined) this.#hold(head, sending);
-    else sending.catch((error) => this.fail(error));
-  }
-
-  /** The payload lies in the caller's memory until it has left: an answer that is there before then waits. */
-  #hold(link: Pending, sending: Promise<void>): void {
-    const { resolve, reject } = link;
-    const held = link as { -readonly [key in keyof Pending]: Pending[key] };
-    held.resolve = (value) => void sending.then(() => resolve(value));
-    held.reject = (error) => void sending.then(() => reject(error));
-  }
-
-  #roomOf(call: Call<unknown>, contiguous: boolean): number {
-    return align8((call.room ?? ROOM) + (contiguous ? call.payload?.length ?? 0 : 0));
-  }
-
-  #signs(call: Call<unknown>): boolean {
-    const security = this.security;
-    return security?.signer !== undefined && !call.sessionless && (security.signs || call.signed === true);
-  }
-
-  /** Writes one request of a chain at `at` and returns where the next one goes. */
-  #encode(
-    frame: Uint8Array,
-    view: DataView,
-    at: number,
-    link: Pending,
-    index: number,
-    count: number,
-    encrypts: boolean,
-  ): number {
-    const { call } = link;
-    const header = this.#outgoing;
-    const { related } = link;
-    header.creditCharge = this.multiCredit ? link.charge : 0;
-    header.status = 0;
-    header.command = call.command;
-    header.credits = this.window.asked(link.charge);
-    header.flags = (call.flags ?? 0) | (related ? HeaderFlag.RELATED : 0);
-    header.nextCommand = 0;
-    header.messageId = link.messageId;
-    header.processId = 0;
-    header.treeId = related ? RELATED_TREE : call.treeId ?? 0;
-    header.sessionId = call.sessionless ? 0n : related ? RELATED_ID : this.security?.sessionId ?? 0n;
-    encodeHeader(view, at, header);
-    let length = call.encode(view, at);
-    if (call.payload !== undefined && (encrypts || count > 1 || this.#signs(call))) {
-      frame.set(call.payload, at + length);
-      length += call.payload.length;
-    }
-    if (index < count - 1) length = linkNext(view, at, length);
-    const message = frame.subarray(at, at + length);
-    link.encrypted = encrypts;
-    link.signed = !encrypts && this.#signs(call);
-    if (link.signed) this.security?.signer?.sign(message);
-    call.sent?.(message);
-    return at + length;
-  }
-
-  #seal(security: Security, frame: Uint8Array, headroom: number, start: number, end: number): number {
-    return security.sealer?.seal(frame.subarray(start, end), frame.subarray(headroom)) ?? 0;
-  }
-
-  /** Asks the server to give a request up; there is no answer to this, and it costs nothing (MS-SMB2 3.2.4.24). */
-  #sendCancel(link: Pending): void {
-    const { headroom } = this.transport;
-    const security = this.security;
-    const start = headroom + (link.encrypted ? TRANSFORM_HEADER_LENGTH : 0);
-    const frame = new Uint8Array(start + HEADER_LENGTH + 8);
-    const view = new DataView(frame.buffer);
-    const header = new Header();
-    header.command = Command.CANCEL;
-    header.messageId = link.messageId;
-    header.treeId = link.call.treeId ?? 0;
-    header.sessionId = security?.sessionId ?? 0n;
-    if (link.asyncId !== undefined) {
-      header.flags = HeaderFlag.ASYNC;
-      header.asyncId = link.asyncId;
-    }
-    encodeHeader(view, start, header);
-    const length = encodeEmpty(view, start);
-    if (link.signed) security?.signer?.sign(frame.subarray(start, start + length));
-    const end = security !== undefined && link.encrypted
-      ? headroom + this.#seal(security, frame, headroom, start, start + length)
-      : start + length;
-    this.statistics.sends++;
-    this.statistics.sendBytes += end - headroom;
-    this.transport.send(frame.subarray(0, end)).catch((error) => this.fail(error));
-  }
-
-  /** Where the payload of a READ's long answer goes, when nothing is to be checked of it as a whole. */
-  #place(head: Uint8Array, length: number): Placement | undefined {
-    if (this.#over || isTransformed(head)) return undefined;
-    const view = new DataView(head.buffer, head.byteOffset, head.byteLength);
-    const header = this.#header;
+    this.statistics.sendBytes += frame.length - this.transport.headroom + (payload?.length ?? 0);
     try {
-      decodeHeader(view, 0, head.length, header);
-    } catch {
-      return undefined; // the whole message will say what is wrong
+      await this.transport.send(frame, payload);
+    } catch (error) {
+      if (!(error instanceof VerbenaError)) throw error;
+      this.fail(error);
     }
-    const link = this.#pending.get(header.messageId);
-    const into = link?.call.into;
-    if (link === undefined || into === undefined || link.signed || link.encrypted) return undefined;
-    if (header.command !== Command.READ || header.status !== NtStatus.SUCCESS || header.nextCommand !== 0) {
-      return undefined;
-    }
-    if ((header.flags & (HeaderFlag.SIGNED | HeaderFlag.RESPONSE)) !== HeaderFlag.RESPONSE) return undefined;
-    const offset = head[HEADER_LENGTH + 2] as number;
-    const size = view.getUint32(HEADER_LENGTH + 4, true);
-    if (offset < READ_RESPONSE_LENGTH || offset + size !== length || size > into.length) return undefined;
-    return { offset, into: into.subarray(0, size) };
   }
 
   #onMessage(message: Uint8Array, elsewhere: number): void {
@@ -553,4 +420,11 @@ export class Exchange {
       this.#pump(performance.now());
     });
   }
+}
+
+/** The payload lies in the caller's memory until it has left: an answer that is there before then waits. */
+function hold(link: Pending, sending: Promise<void>): void {
+  const { resolve, reject } = link;
+  link.resolve = (value) => void sending.then(() => resolve(value));
+  link.reject = (error) => void sending.then(() => reject(error));
 }
