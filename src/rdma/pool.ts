@@ -7,6 +7,8 @@ import { ConfigError } from "./errors.ts";
 import type { MemoryRegion } from "./memory.ts";
 import type { ProtectionDomain } from "./provider.ts";
 
+const NOTHING = new Uint8Array(0);
+
 /** How a pool is made. Sizes are bytes. */
 export interface PoolOptions {
   /** Rights of every buffer; the least that its use needs. */
@@ -70,7 +72,7 @@ export class PooledBuffer implements Disposable {
   [Symbol.dispose](): void {
     const giveBack = this.#giveBack;
     this.#giveBack = undefined;
-    this.#bytes = this.#bytes.subarray(0, 0);
+    this.#bytes = NOTHING; // the memory may have gone with its domain, and takes no views then
     giveBack?.();
   }
 }

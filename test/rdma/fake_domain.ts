@@ -27,7 +27,9 @@ export class FakeRegion implements MemoryRegion {
 
   [Symbol.dispose](): void {
     if (!this.#domain.regions.delete(this)) return;
+    const { buffer } = this.bytes;
     this.bytes = new Uint8Array(0);
+    buffer.transfer(0); // every view of it is detached, as the contract has it
   }
 }
 
