@@ -3,19 +3,37 @@
  *
  * @module
  */
+import { catCommand } from "./commands/cat.ts";
 import { type CliContext, EXIT_FAILED, runCli } from "./commands/cli.ts";
 import type { Command } from "./commands/command.ts";
+import { cpCommand } from "./commands/cp.ts";
 import { devicesCommand } from "./commands/devices.ts";
 import { engineCommand } from "./commands/engine.ts";
 import { launch, mustLaunch } from "./commands/launch.ts";
+import { lsCommand } from "./commands/ls.ts";
+import { mkdirCommand } from "./commands/mkdir.ts";
 import { perfCommand } from "./commands/perf.ts";
 import { pingCommand } from "./commands/ping.ts";
+import { rmCommand } from "./commands/rm.ts";
 import { serveCommand } from "./commands/serve.ts";
+import { statCommand } from "./commands/stat.ts";
 import { Console } from "./commands/terminal.ts";
 import configuration from "./deno.json" with { type: "json" };
 import { reasonOf } from "./src/rdma/errors.ts";
 
-const COMMANDS: readonly Command[] = [serveCommand, engineCommand, devicesCommand, pingCommand, perfCommand];
+const COMMANDS: readonly Command[] = [
+  serveCommand,
+  engineCommand,
+  lsCommand,
+  statCommand,
+  catCommand,
+  cpCommand,
+  mkdirCommand,
+  rmCommand,
+  devicesCommand,
+  pingCommand,
+  perfCommand,
+];
 
 /**
  * Milliseconds within which signals count as one. A terminal's Ctrl-C reaches every process of the group, and those that

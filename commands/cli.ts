@@ -9,10 +9,10 @@ import {
   type Command,
   type Context,
   helpOf,
-  OutputClosed,
   readArguments,
   type Role,
   roleOf,
+  SilentFailure,
   suggest,
 } from "./command.ts";
 
@@ -76,7 +76,7 @@ async function runCommand(command: Command, args: readonly string[], context: Cl
 
 /** One line for whatever was thrown, and the exit code for it. */
 function explain(error: unknown, who: string, debug: boolean, context: Context): number {
-  if (error instanceof OutputClosed) return EXIT_FAILED;
+  if (error instanceof SilentFailure) return EXIT_FAILED;
   const usage = error instanceof ConfigError;
   const hint = usage
     ? `; see ${who} --help`

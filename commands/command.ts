@@ -59,8 +59,15 @@ export interface Terminal {
   show(line: string): void;
 }
 
+/** A command that failed, and has said all there is to say of it. */
+export class SilentFailure extends VerbenaError {
+  static {
+    this.prototype.name = "SilentFailure";
+  }
+}
+
 /** Standard output has no reader any more: there is nobody to do this for, and nothing to complain of. */
-export class OutputClosed extends VerbenaError {
+export class OutputClosed extends SilentFailure {
   static {
     this.prototype.name = "OutputClosed";
   }

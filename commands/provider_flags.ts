@@ -19,11 +19,16 @@ export const IWARP_FLAGS: Readonly<Record<string, Flag>> = {
   "iwarp-timeout": { type: "string", value: "MS", help: "how long work may stand still over iWARP; 0: for ever (0)" },
 };
 
+/** The flag of our verbs provider. */
+export const SPIN_FLAG: Readonly<Record<string, Flag>> = {
+  "spin": { type: "string", value: "US", help: "how long verbs poll for completions before they sleep (50)" },
+};
+
 /** The flags. */
 export const PROVIDER_FLAGS: Readonly<Record<string, Flag>> = {
   "provider": { type: "string", value: "NAME", help: "what moves the bytes: auto, verbs or iwarp (auto)" },
   ...IWARP_FLAGS,
-  "spin": { type: "string", value: "US", help: "how long verbs poll for completions before they sleep (50)" },
+  ...SPIN_FLAG,
 };
 
 /** Which provider is asked for, and how the providers are to behave. */
@@ -46,11 +51,16 @@ export function iwarpChoice(given: Arguments): IwarpOptions {
   };
 }
 
+/** Reads the flag of our verbs provider. Throws ConfigError. */
+export function spinChoice(given: Arguments): number {
+  return parseNumber("spin", given.value("spin") ?? "50", 0, 1_000_000);
+}
+
 /** Reads the flags. Throws ConfigError. */
 export function providerChoice(given: Arguments): ProviderChoice {
   return {
     provider: parseChoice("provider", given.value("provider") ?? "auto", PROVIDERS),
     iwarp: iwarpChoice(given),
-    spin: parseNumber("spin", given.value("spin") ?? "50", 0, 1_000_000),
+    spin: spinChoice(given),
   };
 }
