@@ -4,6 +4,7 @@
 #   kernel      its version          vmlinuz     the kernel
 #   initramfs   guest/init and the modules that every guest has
 #   lib/modules its modules, with siw and with ksmbd and cifs that speak SMB Direct, none of which Debian builds
+#   ksmbd-tools ksmbd's programs, unpacked: as a package they would remove samba, which other tests want
 #
 # Packages come from $LAB_MIRROR (http://deb.debian.org) through an apt of their own, so that the machine's release and
 # its apt's state do not matter; Debian's signature on them is checked.
@@ -11,6 +12,7 @@ set -euo pipefail
 
 series=6.12
 suite=bookworm-security
+tools_suite=trixie # bookworm's know no durable handles
 mirror=${LAB_MIRROR:-http://deb.debian.org}
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 
@@ -32,10 +34,10 @@ privately() {
     -o Acquire::Retries=3 "$@"
 }
 
-prepare_apt() {
+prepare_apt() { # archive, suite
   mkdir -p "$work"/apt/{state/lists/partial,cache/archives/partial}
   : >"$work/apt/status"
-  echo "deb [signed-by=$keyring] $mirror/debian-security $suite main" >"$work/apt/sources"
+  echo "deb [signed-by=$keyring] $mirror/$1 $2 main" >"$work/apt/sources"
   privately apt-get update >"$work/apt/log" 2>&1 || { cat "$work/apt/log" >&2; return 1; }
 }
 
@@ -99,6 +101,12 @@ install_modules() {
   depmod -b "$target" "$kernel"
 }
 
+unpack_tools() {
+  cd "$work/packages"
+  privately apt-get download ksmbd-tools >"$work/apt/log" 2>&1 || { cat "$work/apt/log" >&2; return 1; }
+  dpkg-deb -x ksmbd-tools_*.deb "$target/ksmbd-tools"
+}
+
 make_initramfs() {
   local tree=$work/initramfs module name
   mkdir -p "$tree"/{bin,modules,proc,sys,dev,host,layer,root}
@@ -115,7 +123,7 @@ make_initramfs() {
   (cd "$tree" && find . | cpio --quiet -o -H newc -R 0:0 | gzip -1) >"$target/initramfs"
 }
 
-prepare_apt
+prepare_apt debian-security "$suite"
 newest_kernel
 say "fetching Debian's $kernel (280 MB)"
 download
@@ -124,5 +132,7 @@ say "compiling siw, ksmbd and cifs"
 compile_modules
 install_modules
 make_initramfs
+prepare_apt debian "$tools_suite"
+unpack_tools
 rm -rf "$work"
 echo "$kernel" >"$target/kernel"

@@ -27,7 +27,7 @@ PATH=$PATH:/usr/sbin:/sbin
 packages=(
   debian-archive-keyring gcc libc6-dev make xz-utils kmod cpio busybox-static
   qemu-system-x86 iproute2 util-linux
-  ibverbs-providers ibverbs-utils rdmacm-utils perftest ksmbd-tools cifs-utils
+  ibverbs-providers ibverbs-utils rdmacm-utils perftest libnl-genl-3-200 cifs-utils
   tshark
 )
 
@@ -145,7 +145,8 @@ run() {
   if [ $# -eq 1 ]; then echo "$1"; else printf '%q ' "$@"; fi >"$scratch/command"
   {
     environment
-    printf 'lab_directory=%q lab_modules=%q lab_output=%q lab_one_stream=%q\n' "$PWD" "$kernel/lib/modules" "$output" \
+    printf 'lab_directory=%q lab_modules=%q lab_programs=%q lab_output=%q lab_one_stream=%q\n' \
+      "$PWD" "$kernel/lib/modules" "$kernel/ksmbd-tools/usr/sbin" "$output" \
       "$([ /proc/self/fd/1 -ef /proc/self/fd/2 ] && echo yes)"
   } >"$scratch/environment"
   mkfifo "$scratch/stdout" "$scratch/stderr"

@@ -4,7 +4,7 @@
 #   192.168.77.1/24   veth0, with siw0 (iWARP); its other end is veth1 192.168.77.2 in namespace "peer", a plain TCP host
 set -eu
 . /run/lab/environment
-export PATH=$PATH:/usr/sbin:/sbin
+export PATH=$PATH:/usr/sbin:/sbin:$lab_programs
 exec </dev/null >/dev/console 2>&1
 : >/run/lab/booted
 
