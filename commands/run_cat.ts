@@ -36,7 +36,6 @@ export async function cat(options: CatOptions, context: Context, connect?: Conne
 
 async function writeOut(share: Share, path: string, name: string, { stop, writeBytes }: Context): Promise<void> {
   await using file = await share.open(path, { signal: stop });
-  if (file.stat.directory) throw new VerbenaError(`${name}: it is a directory`);
   let written = 0;
   for await (const piece of file.readPieces(0, file.size, { signal: stop })) {
     await writeBytes(piece);

@@ -6,10 +6,15 @@
 import { createApp, createLog, type Log } from "../routes/app.ts";
 import { curlLines } from "../routes/home.ts";
 import { formatAddress } from "../src/rdma/address.ts";
+import { ProviderRegistry } from "../src/rdma/registry.ts";
+import { connectSmb, smbSettingsFrom } from "../src/smb/mod.ts";
 import type { Context } from "./command.ts";
 import { serveHttp } from "./http.ts";
 import { type OpenReader, openReader } from "./open_reader.ts";
+import { engineLog, providers } from "./providers.ts";
 import type { ServeOptions } from "./serve_options.ts";
+import { readConfig } from "./smb_config.ts";
+import { SmbPool } from "./smb_pool.ts";
 
 /** Serves the HTTP API until the process is asked to stop, and then finishes the reads in progress. */
 export async function serve(
@@ -18,10 +23,11 @@ export async function serve(
   open: (options: ServeOptions, version: string, log: Log) => Promise<OpenReader> = openReader,
 ): Promise<void> {
   const log = createLog({ level: options.logLevel, write: context.report });
+  await using smb = await openSmb(options, context, log);
   await using opened = await open(options, context.version, log);
   const { reader, samples } = opened;
   const limits = { readTimeout: options.timeout, maxReads: options.maxSessions };
-  const app = createApp({ reader, samples, version: context.version, log, limits });
+  const app = createApp({ reader, samples, version: context.version, log, limits, smb });
   const finished = await serveHttp((request, bindings) => app.fetch(request, bindings), {
     address: options.listen,
     grace: options.grace,
@@ -36,4 +42,18 @@ export async function serve(
     },
   });
   await reader.close(finished ? options.grace : 0);
+}
+
+/** The SMB servers that are configured; undefined where none is. Throws ConfigError. */
+async function openSmb(options: ServeOptions, context: Context, log: Log): Promise<SmbPool | undefined> {
+  if (options.config === undefined) return undefined;
+  const pool = new SmbPool({
+    config: await readConfig(options.config),
+    settings: smbSettingsFrom(context.environment),
+    registry: new ProviderRegistry(providers(options)),
+    connect: connectSmb,
+    log: engineLog(log),
+  });
+  await pool.check();
+  return pool;
 }

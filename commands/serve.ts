@@ -27,6 +27,7 @@ export const serveCommand: Command = {
       help: "for /v1 reads that no engine answers: find a volume server through this master; repeatable",
     },
     "read-key-file": { type: "string", value: "FILE", help: "SeaweedFS's jwt.signing.read.key, for those reads" },
+    "config": { type: "string", value: "FILE", help: "JSON that names SMB servers, for /v1/smb, and their settings" },
     "read-ahead": { type: "string", value: "BYTES", help: "read ahead of sequential readers; 0: off (1048576)" },
     "max-sessions": { type: "string", value: "COUNT", help: "reads in progress at once (1000)" },
     "timeout": { type: "string", value: "MS", help: "how long one read may take (4500)" },
@@ -40,8 +41,8 @@ export const serveCommand: Command = {
 };
 
 // Devices are reached through libraries, which is a right of its own; an engine of this process listens on the loopback,
-// where there are none.
+// where there are none. SMB servers are elsewhere.
 function mayUseDevices(given: Arguments): boolean {
   const provider = given.value("provider") ?? "auto";
-  return provider === "verbs" || (provider === "auto" && given.has("engine"));
+  return provider === "verbs" || (provider === "auto" && (given.has("engine") || given.has("config")));
 }

@@ -23,6 +23,8 @@ export interface ServeOptions extends ProviderChoice {
   readonly masters: readonly string[];
   /** File that holds SeaweedFS's `jwt.signing.read.key`. */
   readonly readKeyFile: string | undefined;
+  /** The configuration file, which names SMB servers. */
+  readonly config: string | undefined;
   /** Bytes read ahead of a sequential reader; 0 turns it off. */
   readonly readAhead: number;
   /** Reads in progress at once. */
@@ -44,6 +46,7 @@ export function serveOptions(given: Arguments): ServeOptions {
     engines: given.values("engine").map((text) => parseEngineAddress("engine", text)),
     masters: given.values("master"),
     readKeyFile: given.value("read-key-file"),
+    config: given.value("config"),
     ...providerChoice(given),
     readAhead: parseNumber("read-ahead", given.value("read-ahead") ?? "1048576", 0, 1 << 30),
     maxSessions: parseNumber("max-sessions", given.value("max-sessions") ?? "1000", 1, 1_000_000),

@@ -14,8 +14,10 @@ import { readRoutes } from "./read.ts";
 import { type Dependencies, Service } from "./service.ts";
 import { statsRoutes } from "./stats.ts";
 import { needleRoutes } from "./v1/needles.ts";
+import { smbRoutes } from "./v1/smb.ts";
 
 export * from "./log.ts";
+export type { SmbName, SmbOpenDirectory, SmbOpenFile, SmbSource } from "./v1/smb_source.ts";
 export { type Clock, DEFAULT_LIMITS, type Dependencies, type Limits, type Sample, systemClock } from "./service.ts";
 
 /** The API as {@linkcode createApp} makes it: pass its `fetch` to `serveHttp` or `Deno.serve`, or call `request` in a test. */
@@ -32,6 +34,7 @@ export function createApp(dependencies: Dependencies): App {
   app.route("/cleanup", cleanupRoutes(service));
   app.route("/benchmark", benchmarkRoutes(service));
   app.route("/v1/needles", needleRoutes(service));
+  app.route("/v1/smb", smbRoutes(service));
   app.route("/", homeRoutes(service));
   app.notFound((c) =>
     refuse(c.req.path, new HttpError(404, `no such resource: ${JSON.stringify(c.req.path.slice(0, 256))}`))

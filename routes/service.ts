@@ -7,6 +7,7 @@ import { type NeedleReader, ReadError, type ReadRequest, type ReadResult } from 
 import { DirectAnswers } from "./direct_answer.ts";
 import { HttpError } from "./http_error.ts";
 import type { Log } from "./log.ts";
+import type { SmbSource } from "./v1/smb_source.ts";
 
 /** Ceilings of the HTTP side. Sizes are bytes, times milliseconds. */
 export interface Limits {
@@ -70,6 +71,8 @@ export interface Dependencies {
   readonly clock?: Clock;
   /** Needles known to be there, the first of them for `/benchmark`. */
   readonly samples?: readonly Sample[];
+  /** SMB servers that are configured. */
+  readonly smb?: SmbSource | undefined;
 }
 
 /** Status of an answer that nobody is there to get; it only ever reaches the log. */
@@ -89,6 +92,8 @@ export class Service {
   readonly clock: Clock;
   /** Needles known to be there. */
   readonly samples: readonly Sample[];
+  /** SMB servers that are configured; undefined where none is. */
+  readonly smb: SmbSource | undefined;
   /** Answers whose bytes wait for their sockets. */
   readonly direct: DirectAnswers;
   /** Reads in progress. */
@@ -103,6 +108,7 @@ export class Service {
     this.direct = new DirectAnswers(this.limits.maxWaitingBytes);
     this.clock = dependencies.clock ?? systemClock;
     this.samples = dependencies.samples ?? [];
+    this.smb = dependencies.smb;
   }
 
   /**

@@ -38,7 +38,7 @@ function suffix(length: number, size: number): ByteRange {
 }
 
 function unsatisfiable(header: string, size: number): HttpError {
-  return new HttpError(416, `Range: got ${header}, the needle has ${size} bytes`, {
+  return new HttpError(416, `Range: got ${header}, it has ${size} bytes`, {
     "content-range": `bytes */${size}`,
   });
 }

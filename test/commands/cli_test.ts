@@ -151,6 +151,8 @@ Deno.test("verbena serve has the right to open libraries only where a device may
     [["--engine", "rdma:10.0.0.1"], "serve-rdma"],
     [["--engine", "rdma:10.0.0.1", "--provider", "iwarp"], "serve"],
     [["--dir", "/data", "--provider", "verbs"], "serve-rdma"],
+    [["--config", "verbena.json"], "serve-rdma"],
+    [["--config", "verbena.json", "--provider", "iwarp"], "serve"],
   ];
   for (const [args, role] of table) {
     assertEquals(roleOf(serveCommand, readArguments(serveCommand, args)), role, args.join(" "));

@@ -114,7 +114,7 @@ export class MemoryShare implements Share {
   }
 
   async open(path: string, options: ShareOpen = {}): Promise<ShareFile> {
-    const { write = false, create = false, createNew = false, truncate = false, share = 7, signal } = options;
+    const { create = false, createNew = false, truncate = false, share = 7, signal } = options;
     await Promise.resolve();
     this.#call(`open ${path}`, signal);
     let node = this.nodes.get(path.toLowerCase());
@@ -122,7 +122,7 @@ export class MemoryShare implements Share {
     if (node === undefined && (create || createNew)) node = this.put(path);
     if (node === undefined) node = this.#node("open", path);
     if (node.busy) throw new NtStatusError(`open ${path}`, NtStatus.SHARING_VIOLATION);
-    if (node.bytes === undefined && write) throw new NtStatusError(`open ${path}`, NtStatus.FILE_IS_A_DIRECTORY);
+    if (node.bytes === undefined) throw new NtStatusError(`open ${path}`, NtStatus.FILE_IS_A_DIRECTORY);
     if (truncate) node.bytes = new Uint8Array();
     return new MemoryFile(this, node, share === 0);
   }

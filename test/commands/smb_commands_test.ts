@@ -28,7 +28,7 @@ Deno.test("cat goes on after a file it cannot read, and says that one became sho
   const { code, reported } = await stage.run(["cat", `${NAS}/a`, `${NAS}/d`, `${NAS}/b`]);
   assertEquals([code, reported, written(stage).at(-1)], [1, [
     "verbena cat: smb://ada@nas/data/a: it ended after 65536 of 100000 bytes",
-    "verbena cat: smb://ada@nas/data/d: it is a directory",
+    "verbena cat: open d: STATUS_FILE_IS_A_DIRECTORY: it is a directory",
   ], "y"]);
 });
 

@@ -76,6 +76,7 @@ Deno.test("verbena serve listens on loopback and reads through nothing where no 
     engines: [],
     masters: [],
     readKeyFile: undefined,
+    config: undefined,
     provider: "auto",
     iwarp: { crc: "auto", profile: "software", keepalive: 30_000, operationTimeout: 0 },
     spin: 50,

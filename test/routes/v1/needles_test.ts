@@ -57,7 +57,7 @@ Deno.test("GET /v1/needles/{file_id} answers 416 with the size for a range past 
       type: "about:blank",
       title: "Range Not Satisfiable",
       status: 416,
-      detail: `Range: got ${range}, the needle has 1000 bytes`,
+      detail: `Range: got ${range}, it has 1000 bytes`,
     });
   }
 });

@@ -1,0 +1,265 @@
+/**
+ * The SMB servers of a configuration file, for many readers: each logged on to when it is first asked for, and let go of
+ * when nobody has read from it for a while.
+ *
+ * @module
+ */
+import { HttpError } from "../routes/http_error.ts";
+import type { SmbName, SmbOpenDirectory, SmbOpenFile, SmbSource } from "../routes/v1/smb_source.ts";
+import { ConfigError } from "../src/rdma/errors.ts";
+import type { ProviderRegistry } from "../src/rdma/registry.ts";
+import { NtStatus, NtStatusError, resolveSmbSettings, type SmbCredentials, type SmbSettings } from "../src/smb/mod.ts";
+import type { Share, ShareFile, ShareServer, ShareStat } from "./share.ts";
+import { readPassword, type SmbConfig, type SmbServerConfig } from "./smb_config.ts";
+import type { Connect } from "./smb_connections.ts";
+
+/** Files that may be open at once; beyond them a reader gets 503. */
+export const MAX_OPEN = 256;
+/** Milliseconds after which a server that nobody reads from is let go of. */
+export const IDLE = 60_000;
+
+/** What a pool stands on. */
+export interface PoolOptions {
+  /** The servers. */
+  readonly config: SmbConfig;
+  /** Settings that come before the configuration's. */
+  readonly settings: SmbSettings;
+  /** RDMA providers. */
+  readonly registry: ProviderRegistry;
+  /** Logs on. */
+  readonly connect: Connect;
+  /** Hears of connections. */
+  readonly log: NonNullable<Parameters<Connect>[1]["log"]>;
+  /** Default {@linkcode IDLE}. */
+  readonly idle?: number;
+  /** Default {@linkcode MAX_OPEN}. */
+  readonly maxOpen?: number;
+}
+
+/** A server that is logged on to, or about to be. */
+interface Entry {
+  readonly server: Promise<ShareServer>;
+  readonly shares: Map<string, Promise<Share>>;
+  uses: number;
+  timer: ReturnType<typeof setTimeout> | undefined;
+}
+
+/** The servers. */
+export class SmbPool implements SmbSource, AsyncDisposable {
+  readonly #options: PoolOptions;
+  readonly #entries = new Map<string, Entry>();
+  #open = 0;
+
+  /** Connects to nothing yet. */
+  constructor(options: PoolOptions) {
+    this.#options = options;
+  }
+
+  /** Throws ConfigError that names the server of which not everything is said that logging on will need. */
+  async check(): Promise<void> {
+    for (const [name, server] of this.#options.config.servers) await credentialsOf(name, server);
+  }
+
+  /** Opens what a path of a share names. */
+  async open(
+    name: string,
+    share: string,
+    path: string,
+    signal: AbortSignal,
+  ): Promise<SmbOpenFile | SmbOpenDirectory> {
+    const { config, maxOpen = MAX_OPEN } = this.#options;
+    const configured = config.servers.get(name.toLowerCase());
+    if (configured === undefined) {
+      throw new HttpError(404, `no SMB server is configured as ${JSON.stringify(name.slice(0, 64))}`);
+    }
+    if (this.#open >= maxOpen) {
+      throw new HttpError(503, `${maxOpen} files are open, the most there may be`, { "retry-after": "1" });
+    }
+    await using held = new AsyncDisposableStack();
+    const entry = this.#use(name.toLowerCase(), configured);
+    held.defer(() => this.#release(name.toLowerCase(), entry));
+    try {
+      const server = await entry.server;
+      const opened = await openPath(await this.#share(entry, server, share), path, signal);
+      if (opened instanceof Directory) return opened.heldBy(held.move());
+      held.use(opened);
+      const { rdmaThreshold } = resolveSmbSettings(this.#settings(configured));
+      return new File(server, opened, rdmaThreshold, held.move());
+    } catch (error) {
+      // what the server itself says leaves the connection as it was
+      if (!(error instanceof NtStatusError) && !signal.aborted) this.#drop(name.toLowerCase(), entry);
+      throw error;
+    }
+  }
+
+  #settings(configured: SmbServerConfig): SmbSettings {
+    return { ...this.#options.config.settings, ...configured.settings, ...this.#options.settings };
+  }
+
+  #use(name: string, configured: SmbServerConfig): Entry {
+    let entry = this.#entries.get(name);
+    if (entry === undefined) {
+      entry = { server: this.#logOn(name, configured), shares: new Map(), uses: 0, timer: undefined };
+      this.#entries.set(name, entry);
+    }
+    clearTimeout(entry.timer);
+    entry.uses++;
+    this.#open++;
+    return entry;
+  }
+
+  async #logOn(name: string, configured: SmbServerConfig): Promise<ShareServer> {
+    const { connect, registry, log } = this.#options;
+    const { host, port } = configured;
+    const credentials = await credentialsOf(name, configured);
+    const options = {
+      ...this.#settings(configured),
+      ...(port === undefined ? {} : { port }),
+      credentials,
+      registry,
+      log,
+    };
+    return await connect(host, options);
+  }
+
+  async #share(entry: Entry, server: ShareServer, name: string): Promise<Share> {
+    const key = name.toLowerCase();
+    let share = entry.shares.get(key);
+    if (share === undefined) {
+      share = server.openShare(name);
+      entry.shares.set(key, share);
+      share.catch(() => entry.shares.delete(key));
+    }
+    return await share;
+  }
+
+  #release(name: string, entry: Entry): void {
+    this.#open--;
+    if (--entry.uses > 0) return;
+    if (this.#entries.get(name) !== entry) return void close(entry);
+    const { idle = IDLE } = this.#options;
+    entry.timer = setTimeout(() => this.#drop(name, entry), idle);
+  }
+
+  /** The next one who asks connects anew; those who still read end first. */
+  #drop(name: string, entry: Entry): void {
+    clearTimeout(entry.timer);
+    if (this.#entries.get(name) === entry) this.#entries.delete(name);
+    if (entry.uses === 0) void close(entry);
+  }
+
+  /** Logs off everywhere; what is still read breaks off. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    const entries = [...this.#entries.values()];
+    this.#entries.clear();
+    for (const { timer } of entries) clearTimeout(timer);
+    await Promise.all(entries.map(close));
+  }
+}
+
+/** Logs off, as well as that can be done. */
+async function close({ server }: Entry): Promise<void> {
+  try {
+    await (await server).close();
+  } catch {
+    // It never came to be, or has gone already.
+  }
+}
+
+async function credentialsOf(name: string, configured: SmbServerConfig): Promise<SmbCredentials> {
+  const { user, domain, passwordFile, logon } = configured;
+  if (logon === "guest") return { guest: true };
+  if (logon === "anonymous") return { anonymous: true };
+  if (user === undefined) throw new ConfigError(`smb.servers.${name}: who logs on? user or logon is missing`);
+  if (passwordFile === undefined) {
+    throw new ConfigError(`smb.servers.${name}: passwordFile is missing: nobody can be asked`);
+  }
+  return { user, ...(domain === undefined ? {} : { domain }), password: await readPassword(passwordFile) };
+}
+
+async function openPath(share: Share, path: string, signal: AbortSignal): Promise<ShareFile | Directory> {
+  if (path === "") return new Directory(share, path);
+  try {
+    return await share.open(path, { signal });
+  } catch (error) {
+    if (!(error instanceof NtStatusError) || error.status !== NtStatus.FILE_IS_A_DIRECTORY) throw error;
+    return new Directory(share, path);
+  }
+}
+
+/** An open file. */
+class File implements SmbOpenFile {
+  readonly kind = "file";
+  readonly #server: ShareServer;
+  readonly #file: ShareFile;
+  readonly #threshold: number;
+  readonly #held: AsyncDisposableStack;
+
+  constructor(server: ShareServer, file: ShareFile, threshold: number, held: AsyncDisposableStack) {
+    this.#server = server;
+    this.#file = file;
+    this.#threshold = threshold;
+    this.#held = held;
+  }
+
+  get size(): number {
+    return this.#file.size;
+  }
+
+  get modified(): number {
+    return this.#file.stat.modified;
+  }
+
+  get version(): string {
+    return versionOf(this.#file.stat);
+  }
+
+  get transport(): string {
+    return this.#server.transport;
+  }
+
+  // Signed and encrypted messages carry their data, and so do short ones.
+  byRdma(length: number): boolean {
+    const { transport, signing, encryption } = this.#server;
+    return transport !== "tcp" && signing === "none" && encryption === "none" && length >= this.#threshold;
+  }
+
+  async *pieces(offset: number, length: number, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+    yield* this.#file.readPieces(offset, length, { signal });
+  }
+
+  async currentVersion(): Promise<string> {
+    return versionOf(await this.#file.refresh());
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#held.disposeAsync();
+  }
+}
+
+function versionOf({ fileId, size, modifiedTime }: ShareStat): string {
+  return `${fileId.toString(16)}-${size.toString(16)}-${modifiedTime.toString(16)}`;
+}
+
+/** A directory. */
+class Directory implements SmbOpenDirectory {
+  readonly kind = "directory";
+  #held = new AsyncDisposableStack();
+
+  constructor(readonly share: Share, readonly path: string) {}
+
+  heldBy(held: AsyncDisposableStack): this {
+    this.#held = held;
+    return this;
+  }
+
+  async *names(signal: AbortSignal): AsyncIterable<SmbName> {
+    for await (const { name, stat } of this.share.readDir(this.path, { signal })) {
+      yield { name, directory: stat.directory, size: stat.size, modified: stat.modified };
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#held.disposeAsync();
+  }
+}

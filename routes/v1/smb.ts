@@ -1,0 +1,165 @@
+/**
+ * `/v1/smb/{server}/{share}/{path}`: a file of a configured SMB server, whole or one range of it (RFC 9110 §14), streamed
+ * as the client takes it; of a directory its names, for who accepts JSON.
+ *
+ * @module
+ */
+import { Hono } from "hono";
+import { reasonOf, VerbenaError } from "../../src/rdma/errors.ts";
+import { isComponent } from "../../src/smb/mod.ts";
+import { json } from "../format.ts";
+import { HttpError, methodNotAllowed } from "../http_error.ts";
+import { quote } from "../query.ts";
+import type { Service } from "../service.ts";
+import { httpDate, isKnown, rangeHeader } from "./conditions.ts";
+import { parseRange } from "./range.ts";
+import { smbError } from "./smb_error.ts";
+import type { SmbOpenDirectory, SmbOpenFile, SmbSource } from "./smb_source.ts";
+
+/** Names of a directory that are listed; where there are more, the listing says that it is not complete. */
+export const MAX_NAMES = 10_000;
+
+/** A place on a server, checked. */
+interface Place {
+  readonly server: string;
+  readonly share: string;
+  readonly path: string;
+}
+
+/** The sub-app of `/v1/smb`. */
+export function smbRoutes(service: Service): Hono {
+  const app = new Hono();
+  app.get("/*", async (c) => {
+    const { raw } = c.req;
+    const place = placeOf(raw.url);
+    const { smb } = service;
+    if (smb === undefined) throw new HttpError(404, "no SMB server is configured: verbena serve --config FILE");
+    const opened = await open(smb, place, raw.signal);
+    await using held = new AsyncDisposableStack();
+    held.use(opened);
+    if (opened.kind === "directory") return await listing(opened, place, raw);
+    return fileAnswer(service, opened, raw, held);
+  });
+  app.all("/*", methodNotAllowed("GET, HEAD"));
+  return app;
+}
+
+/** The place that a URL names. Throws HttpError 400 and 404. */
+function placeOf(url: string): Place {
+  const { pathname } = new URL(url);
+  const parts = pathname.split("/").slice(3).map(decode);
+  const [server = "", share = "", ...path] = parts;
+  const components = path.filter((name) => name !== "");
+  if (server === "" || share === "") throw new HttpError(404, "want /v1/smb/SERVER/SHARE/PATH");
+  for (const name of [share, ...components]) {
+    // A colon would name a stream of a file, the others are SMB's wildcards.
+    if (!isComponent(name) || /[:"*?<>|]/.test(name)) {
+      throw new HttpError(400, `path: ${quote(name)} cannot be a name on an SMB server`);
+    }
+  }
+  return { server, share, path: components.join("/") };
+}
+
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    throw new HttpError(400, `path: ${quote(text)} is not well-formed percent-encoding`);
+  }
+}
+
+async function open(
+  smb: SmbSource,
+  { server, share, path }: Place,
+  client: AbortSignal,
+): ReturnType<SmbSource["open"]> {
+  try {
+    return await smb.open(server, share, path, client);
+  } catch (error) {
+    throw smbError(error, client);
+  }
+}
+
+async function listing(directory: SmbOpenDirectory, place: Place, request: Request): Promise<Response> {
+  if (request.headers.get("accept")?.includes("application/json") !== true) {
+    throw new HttpError(404, `${quote(place.path)} is a directory; Accept: application/json lists it`);
+  }
+  const entries: unknown[] = [];
+  let complete = true;
+  try {
+    for await (const { name, directory: isDirectory, size, modified } of directory.names(request.signal)) {
+      complete = entries.length < MAX_NAMES;
+      if (!complete) break;
+      const type = isDirectory ? "directory" : "file";
+      entries.push({ name, type, size, modified: new Date(modified).toISOString() });
+    }
+  } catch (error) {
+    throw smbError(error, request.signal);
+  }
+  return json({ ...place, complete, entries });
+}
+
+/** The answer; the file stays open until its last byte has gone or its client has. */
+function fileAnswer(service: Service, file: SmbOpenFile, request: Request, held: AsyncDisposableStack): Response {
+  const { size, modified, transport } = file;
+  const validators = { etag: `"${file.version}"`, modified };
+  const known = { "etag": validators.etag, "last-modified": httpDate(modified), "accept-ranges": "bytes" };
+  if (isKnown(request.headers, validators)) return new Response(null, { status: 304, headers: known });
+  const { offset, length, partial } = parseRange(rangeHeader(request.headers, validators), size);
+  const headers: Record<string, string> = {
+    "content-type": "application/octet-stream",
+    "x-content-type-options": "nosniff",
+    "content-length": String(length),
+    ...known,
+    "x-transport": transport,
+    ...(file.byRdma(length) ? { "x-source": "rdma" } : {}),
+    ...(partial ? { "content-range": `bytes ${offset}-${offset + length - 1}/${size}` } : {}),
+  };
+  const status = partial ? 206 : 200;
+  if (request.method === "HEAD" || length === 0) return new Response(null, { status, headers });
+  return new Response(streamFile(service, file, offset, length, request.signal, held.move()), { status, headers });
+}
+
+/**
+ * The bytes, a piece for each pull. The last piece is held back until the file is known to be what it was: one that
+ * cannot be read, or was changed, breaks the answer off short of its Content-Length, which clients see as an error.
+ */
+function streamFile(
+  service: Service,
+  file: SmbOpenFile,
+  offset: number,
+  length: number,
+  client: AbortSignal,
+  held: AsyncDisposableStack,
+): ReadableStream<Uint8Array> {
+  const gone = new AbortController();
+  const pieces = file.pieces(offset, length, AbortSignal.any([client, gone.signal]));
+  let left = length;
+  const end = async (): Promise<void> => {
+    await pieces.return(undefined);
+    await held.disposeAsync();
+  };
+  return new ReadableStream<Uint8Array>({
+    async pull(controller): Promise<void> {
+      try {
+        const { done, value } = await pieces.next();
+        if (done === true) throw new VerbenaError(`the file ended ${left} bytes early`);
+        const piece = value.slice(); // a stream's chunks go to the socket as they are; this memory is not ours for so long
+        left -= piece.length;
+        if (left > 0) return controller.enqueue(piece);
+        if (await file.currentVersion() !== file.version) throw new VerbenaError("the file changed during the answer");
+        controller.enqueue(piece);
+        controller.close();
+        await end();
+      } catch (error) {
+        service.log.write(client.aborted ? "debug" : "warn", "an answer was broken off", { reason: reasonOf(error) });
+        await end().catch(() => {});
+        throw error;
+      }
+    },
+    async cancel(): Promise<void> {
+      gone.abort();
+      await end().catch(() => {});
+    },
+  }, { highWaterMark: 0 });
+}

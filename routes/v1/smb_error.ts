@@ -1,0 +1,46 @@
+/**
+ * What an SMB server refuses, or fails to answer, as HTTP.
+ *
+ * @module
+ */
+import { CapabilityError, ConfigError, reasonOf, SystemError, VerbsError, WireError } from "../../src/rdma/errors.ts";
+import { NtStatus, NtStatusError } from "../../src/smb/mod.ts";
+import { DEFAULT_RETRY_AFTER, HttpError } from "../http_error.ts";
+import { CLIENT_GONE } from "../service.ts";
+
+/** Statuses of SMB with the one of HTTP that says the same; for others the server is a gateway's that failed. */
+const STATUSES: ReadonlyMap<number, number> = new Map([
+  [NtStatus.OBJECT_NAME_NOT_FOUND, 404],
+  [NtStatus.OBJECT_PATH_NOT_FOUND, 404],
+  [NtStatus.OBJECT_NAME_INVALID, 404],
+  [NtStatus.NO_SUCH_FILE, 404],
+  [NtStatus.NOT_FOUND, 404],
+  [NtStatus.NOT_A_DIRECTORY, 404],
+  [NtStatus.BAD_NETWORK_NAME, 404],
+  [NtStatus.STOPPED_ON_SYMLINK, 404],
+  [NtStatus.DELETE_PENDING, 404],
+  [NtStatus.ACCESS_DENIED, 403],
+  [NtStatus.NETWORK_ACCESS_DENIED, 403],
+  [NtStatus.SHARING_VIOLATION, 409],
+  [NtStatus.FILE_LOCK_CONFLICT, 409],
+  [NtStatus.IO_TIMEOUT, 504],
+  [NtStatus.INSUFFICIENT_RESOURCES, 503],
+  [NtStatus.REQUEST_NOT_ACCEPTED, 503],
+]);
+
+/** Anything thrown by a source of SMB, as the refusal that the client gets. */
+export function smbError(error: unknown, client: AbortSignal): unknown {
+  if (client.aborted) return new HttpError(CLIENT_GONE, "the client went away");
+  if (error instanceof HttpError) return error;
+  const reason = reasonOf(error);
+  if (error instanceof NtStatusError) return refusal(STATUSES.get(error.status) ?? 502, reason);
+  if (error instanceof ConfigError) return new HttpError(500, reason);
+  if (error instanceof CapabilityError || error instanceof WireError) return new HttpError(502, reason);
+  if (error instanceof SystemError) return refusal(error.code === "ETIMEDOUT" ? 504 : 503, reason);
+  if (error instanceof VerbsError) return refusal(error.code === "timeout" ? 504 : 503, reason);
+  return error;
+}
+
+function refusal(status: number, reason: string): HttpError {
+  return new HttpError(status, reason, status === 503 ? { "retry-after": String(DEFAULT_RETRY_AFTER) } : {});
+}
