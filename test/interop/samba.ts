@@ -11,6 +11,7 @@ import { ALICE, BOB, shareFolder, type SmbConf, type SmbParameters, type SmbUser
 /** How many times a start is tried: another program may take the port between its choice and its use. */
 const STARTS = 3;
 
+const WORKGROUP = "LAB";
 /** What each user becomes on this machine. */
 const ACCOUNTS: readonly [SmbUser, string][] = [[ALICE, "root"], [BOB, "nobody"]];
 
@@ -70,6 +71,16 @@ export class Samba implements AsyncDisposable {
     });
   }
 
+  /** Stops it and those that serve its connections where they stand; connections are taken, and nothing is answered. */
+  async pause(): Promise<void> {
+    await this.#signal("STOP");
+  }
+
+  /** Lets it go on. */
+  async resume(): Promise<void> {
+    await this.#signal("CONT");
+  }
+
   /** Starts it again, after {@linkcode kill} or at once: the same port, users and files. */
   async restart(): Promise<void> {
     await this.kill();
@@ -77,13 +88,19 @@ export class Samba implements AsyncDisposable {
   }
 
   async #addUsers(): Promise<void> {
-    const lines = ACCOUNTS.map(([user, account]) => `${account} = "${user.name}"`);
+    // with Kerberos a user has the workgroup in front
+    const lines = ACCOUNTS.map(([{ name }, account]) => `${account} = "${name}" "${WORKGROUP}\\${name}"`);
     await Deno.writeTextFile(`${this.folder}/users.map`, lines.join("\n") + "\n");
     await Deno.mkdir(`${this.folder}/private`);
     for (const [{ password }, account] of ACCOUNTS) {
       const args = ["-c", `${this.folder}/smb.conf`, "-a", "-s", account];
       await run("smbpasswd", args, { input: `${password}\n${password}\n` });
     }
+  }
+
+  async #signal(name: "STOP" | "CONT"): Promise<void> {
+    const pid = String(this.#process?.pid);
+    await run("kill", [`-${name}`, pid, ...await outputOf("pgrep", ["-P", pid])]);
   }
 
   async #launch(): Promise<void> {
@@ -108,7 +125,7 @@ export class Samba implements AsyncDisposable {
 function necessitiesOf(folder: string, port: number): SmbParameters {
   return {
     "server role": "standalone server",
-    "workgroup": "LAB",
+    "workgroup": WORKGROUP,
     "netbios name": "SAMBA",
     "smb ports": String(port),
     "interfaces": "lo",

@@ -118,8 +118,8 @@ export class Exchange {
     const links = requests.map(({ link }) => link);
     const now = performance.now();
     const chain = { links, charge: links.reduce((sum, { charge }) => sum + charge, 0), since: now };
-    for (const link of links) this.#watch(link, chain);
     this.#waiting.push(chain);
+    for (const link of links) this.#watch(link, chain); // which takes it out again where it was given up already
     this.#pump(now);
     return requests.map(({ answer }) => answer);
   }

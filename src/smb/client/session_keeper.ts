@@ -87,22 +87,32 @@ export class SessionKeeper {
   }
 
   async #open(lost: Session | undefined): Promise<Session> {
-    using deadline = new SetupDeadline(this.settings.connectTimeout, this.#stop.signal);
-    if (lost === undefined) return await this.#openOnce(0n, deadline.signal);
-    if (!this.settings.reconnect) {
-      throw new ConnectionLost(`SMB server ${this.name}`, "ENOTCONN", "the connection was lost", false);
+    if (lost !== undefined && !this.settings.reconnect) {
+      throw new ConnectionLost(`reach ${this.name}`, "ENOTCONN", "the connection was lost", false);
     }
+    using deadline = new SetupDeadline(this.settings.connectTimeout, this.#stop.signal);
+    try {
+      if (lost === undefined) return await this.#openOnce(0n, deadline.signal);
+      return await this.#openAgain(lost, deadline.signal);
+    } catch (error) {
+      if (!deadline.signal.aborted) throw error;
+      const call = `connect and log on to ${this.name}`;
+      if (deadline.signal.reason !== "timeout") throw new SystemError(call, "ENOTCONN", "the server was closed here");
+      throw new SystemError(call, "ETIMEDOUT", `not within ${this.settings.connectTimeout} ms`);
+    }
+  }
+
+  /** Tries until it succeeds, it cannot, or the time is up. */
+  async #openAgain(lost: Session, signal: AbortSignal): Promise<Session> {
     for (let pause = FIRST_PAUSE;; pause = Math.min(2 * pause, LONGEST_PAUSE)) {
       try {
-        const session = await this.#openOnce(lost.id, deadline.signal);
+        const session = await this.#openOnce(lost.id, signal);
         this.statistics.reconnects++;
         return session;
       } catch (error) {
-        if (!isPassing(error) || deadline.signal.aborted) throw error;
+        if (!isPassing(error) || signal.aborted) throw error;
         this.log("debug", "SMB server not reached again yet", { server: this.name, reason: reasonOf(error) });
-      }
-      if (await aborted(deadline.signal, pause)) {
-        throw new SystemError(`reach ${this.name} again`, "ETIMEDOUT", `not within ${this.settings.connectTimeout} ms`);
+        if (await aborted(signal, pause)) throw error;
       }
     }
   }

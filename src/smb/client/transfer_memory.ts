@@ -116,6 +116,7 @@ function registered(loans: readonly PooledBuffer[]): TransferBuffer {
       for (const { region, length: size } of loans) {
         if (start < size && length > 0) {
           const part = Math.min(length, size - start);
+          if (!region.valid) region.rotateKey(); // the answer before withdrew the key
           descriptors.push({ offset: region.address + BigInt(start), token: region.remoteKey, length: part });
           length -= part;
           start = 0;
