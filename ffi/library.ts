@@ -12,15 +12,19 @@ export function lazily<T>(open: () => T): () => T {
 }
 
 /**
- * What is wrong with opening a library, in its loader's words; undefined when it opens. Throws what is no fault of the
- * library, a missing permission above all.
+ * Why a library cannot be had in this process, with what to allow or which Debian packages to install; undefined when
+ * `open` opens it.
  */
-export function openFault(open: () => unknown): string | undefined {
+export function libraryFault(library: string, packages: string, open: () => unknown): string | undefined {
+  // Asked first, as trying without the right would put a question to whoever sits at the terminal.
+  if (Deno.permissions.querySync({ name: "ffi" }).state !== "granted") return "needs --allow-ffi, for any library";
   try {
     open();
     return undefined;
   } catch (error) {
     if (error instanceof Deno.errors.NotCapable || !(error instanceof Error)) throw error;
-    return error.message;
+    return error.message.includes("No such file")
+      ? `${library} not found: apt-get install ${packages}`
+      : `${library} does not load: ${error.message}`;
   }
 }

@@ -11,6 +11,7 @@ export * from "./layout.ts";
 export * from "./layouts/aarch64.ts";
 export * from "./layouts/x86_64.ts";
 export * from "./libc.ts";
+export * from "./libgssapi.ts";
 export * from "./libibverbs.ts";
 export * from "./library.ts";
 export * from "./librdmacm.ts";

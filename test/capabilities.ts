@@ -17,6 +17,8 @@ export type Capability =
   | "samba"
   /** Mounts of tmpfs by this user. */
   | "mount"
+  /** MIT's KDC and the programs of Kerberos. */
+  | "kerberos"
   /** tshark, and the right to capture on the loopback interface. */
   | "tshark"
   /** rdma-core's headers, and compilers for the architectures whose layouts are kept. */
@@ -31,6 +33,7 @@ const probes: Record<Capability, () => Promise<void>> = {
   fuse: probeFuse,
   samba: probeSamba,
   mount: probeMount,
+  kerberos: probeKerberos,
   tshark: probeTshark,
   headers: probeHeaders,
   rxe: () => probeDevice("rxe0"),
@@ -103,6 +106,14 @@ async function probeSamba(): Promise<void> {
     }
   }
   if (Deno.uid() !== 0) throw new Error("smbd has its users' rights only when root runs it: run as root");
+}
+
+async function probeKerberos(): Promise<void> {
+  for (const program of ["/usr/sbin/krb5kdc", "/usr/sbin/kdb5_util", "/usr/sbin/kadmin.local", "kinit"]) {
+    if (!await succeeds("which", [program])) {
+      throw new Error(`${program} not found: apt-get install krb5-kdc krb5-admin-server krb5-user`);
+    }
+  }
 }
 
 async function probeMount(): Promise<void> {

@@ -6,6 +6,7 @@
  */
 export * from "./client/mod.ts";
 export { type CipherId, TAG_LENGTH } from "./security/ciphers.ts";
+export { KerberosClient } from "./security/kerberos_client.ts";
 export type { SecurityMechanism } from "./security/mechanism.ts";
 export { NtlmClient, type NtlmOptions } from "./security/ntlm_client.ts";
 export { SpnegoClient } from "./security/spnego_client.ts";

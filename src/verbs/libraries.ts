@@ -3,23 +3,13 @@
  *
  * @module
  */
-import { libibverbs, librdmacm, openFault } from "../../ffi/mod.ts";
+import { libibverbs, libraryFault, librdmacm } from "../../ffi/mod.ts";
 import { CapabilityError } from "../rdma/errors.ts";
 
 /** Why verbs cannot be had at all in this process; undefined when the libraries open. */
 export function librariesFault(): string | undefined {
-  // Asked first, as trying without the right would put a question to whoever sits at the terminal.
-  if (Deno.permissions.querySync({ name: "ffi" }).state !== "granted") return "needs --allow-ffi, for any library";
-  return fault("libibverbs.so.1", "libibverbs1 ibverbs-providers", libibverbs) ??
-    fault("librdmacm.so.1", "librdmacm1", librdmacm);
-}
-
-function fault(library: string, packages: string, open: () => unknown): string | undefined {
-  const reason = openFault(open);
-  if (reason === undefined) return undefined;
-  return reason.includes("No such file")
-    ? `${library} not found: apt-get install ${packages}`
-    : `${library} does not load: ${reason}`;
+  return libraryFault("libibverbs.so.1", "libibverbs1 ibverbs-providers", libibverbs) ??
+    libraryFault("librdmacm.so.1", "librdmacm1", librdmacm);
 }
 
 /** libibverbs' functions. Throws CapabilityError that says what to install or to allow. */
