@@ -70,6 +70,8 @@ export interface FileTree {
   readonly id: string;
   /** Bytes at the end of a file that may be holes where its writing was broken off: writes that are under way at once. */
   readonly unsettled: number;
+  /** Files that can be written at once without one waiting for memory that another holds. */
+  readonly atOnce: number;
   /** The path as people know it: with the server, or with the folder. */
   show(path: string): string;
   /** The same of every path that names the same: its case taken away where case does not matter. */

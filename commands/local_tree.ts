@@ -15,6 +15,7 @@ const PIECE_SIZE = 1 << 20;
 export const localTree: FileTree = {
   id: "",
   unsettled: PIECE_SIZE, // one write after another
+  atOnce: Infinity,
   show: (path) => shown(path),
   key: (path) => path,
   refuses(name): string | undefined {

@@ -98,7 +98,7 @@ async function copyAll(
   };
   await runJobs(
     planCopy(places, target, request),
-    options.jobs,
+    Math.min(options.jobs, target.tree.atOnce),
     (task) =>
       failures.of(async () => {
         const { sha256 } = await copyFile(task, { ...options, signal: stop }, watcher);

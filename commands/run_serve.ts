@@ -7,14 +7,12 @@ import { createApp, createLog, type Log } from "../routes/app.ts";
 import { curlLines } from "../routes/home.ts";
 import { formatAddress } from "../src/rdma/address.ts";
 import { ProviderRegistry } from "../src/rdma/registry.ts";
-import { connectSmb, smbSettingsFrom } from "../src/smb/mod.ts";
 import type { Context } from "./command.ts";
 import { serveHttp } from "./http.ts";
 import { type OpenReader, openReader } from "./open_reader.ts";
 import { engineLog, providers } from "./providers.ts";
 import type { ServeOptions } from "./serve_options.ts";
-import { readConfig } from "./smb_config.ts";
-import { SmbPool } from "./smb_pool.ts";
+import type { SmbPool } from "./smb_pool.ts";
 
 /** Serves the HTTP API until the process is asked to stop, and then finishes the reads in progress. */
 export async function serve(
@@ -47,13 +45,6 @@ export async function serve(
 /** The SMB servers that are configured; undefined where none is. Throws ConfigError. */
 async function openSmb(options: ServeOptions, context: Context, log: Log): Promise<SmbPool | undefined> {
   if (options.config === undefined) return undefined;
-  const pool = new SmbPool({
-    config: await readConfig(options.config),
-    settings: smbSettingsFrom(context.environment),
-    registry: new ProviderRegistry(providers(options)),
-    connect: connectSmb,
-    log: engineLog(log),
-  });
-  await pool.check();
-  return pool;
+  const { openPool } = await import("./smb_pool.ts");
+  return await openPool(options.config, context.environment, new ProviderRegistry(providers(options)), engineLog(log));
 }

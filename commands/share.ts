@@ -66,6 +66,8 @@ export interface ShareFile extends AsyncDisposable {
   readonly size: number;
   /** What it was when it was opened. */
   readonly stat: ShareStat;
+  /** Fills `into` unless the file ends, and resolves to the bytes read. */
+  read(offset: number, into: Uint8Array, options?: Abortable): Promise<number>;
   /** Its bytes, in order; each piece is good until the next is asked for. */
   readPieces(offset: number, length: number, options?: Abortable): AsyncGenerator<Uint8Array>;
   /** Has `fill` fill memory, from its start and in order, until it fills none, and writes that; resolves to the bytes written. */

@@ -67,8 +67,8 @@ export class SmbConnections implements AsyncDisposable {
 
   /** The share that a URL names, as copying needs it. */
   async tree(url: SmbUrl): Promise<SmbTree> {
-    const { writeSize, inFlight } = resolveSmbSettings(this.#settings(this.#configured(url)));
-    return new SmbTree(await this.share(url), url, writeSize * inFlight);
+    const settings = resolveSmbSettings(this.#settings(this.#configured(url)));
+    return new SmbTree(await this.share(url), url, settings);
   }
 
   #key({ host, port, domain, user }: SmbUrl): string {

@@ -8,9 +8,17 @@ import { HttpError } from "../routes/http_error.ts";
 import type { SmbName, SmbOpenDirectory, SmbOpenFile, SmbSource } from "../routes/v1/smb_source.ts";
 import { ConfigError } from "../src/rdma/errors.ts";
 import type { ProviderRegistry } from "../src/rdma/registry.ts";
-import { NtStatus, NtStatusError, resolveSmbSettings, type SmbCredentials, type SmbSettings } from "../src/smb/mod.ts";
+import {
+  connectSmb,
+  NtStatus,
+  NtStatusError,
+  resolveSmbSettings,
+  type SmbCredentials,
+  type SmbSettings,
+  smbSettingsFrom,
+} from "../src/smb/mod.ts";
 import type { Share, ShareFile, ShareServer, ShareStat } from "./share.ts";
-import { readPassword, type SmbConfig, type SmbServerConfig } from "./smb_config.ts";
+import { readConfig, readPassword, type SmbConfig, type SmbServerConfig } from "./smb_config.ts";
 import type { Connect } from "./smb_connections.ts";
 
 /** Files that may be open at once; beyond them a reader gets 503. */
@@ -166,6 +174,19 @@ async function close({ server }: Entry): Promise<void> {
   }
 }
 
+/** The servers that a configuration file names, as the environment and the file have them. Throws ConfigError. */
+export async function openPool(
+  path: string,
+  environment: (variable: string) => string | undefined,
+  registry: ProviderRegistry,
+  log: PoolOptions["log"],
+): Promise<SmbPool> {
+  const settings = smbSettingsFrom(environment);
+  const pool = new SmbPool({ config: await readConfig(path), settings, registry, connect: connectSmb, log });
+  await pool.check();
+  return pool;
+}
+
 async function credentialsOf(name: string, configured: SmbServerConfig): Promise<SmbCredentials> {
   const { user, domain, passwordFile, logon } = configured;
   if (logon === "guest") return { guest: true };
@@ -224,8 +245,8 @@ class File implements SmbOpenFile {
     return transport !== "tcp" && signing === "none" && encryption === "none" && length >= this.#threshold;
   }
 
-  async *pieces(offset: number, length: number, signal: AbortSignal): AsyncGenerator<Uint8Array> {
-    yield* this.#file.readPieces(offset, length, { signal });
+  async read(offset: number, into: Uint8Array, signal: AbortSignal): Promise<number> {
+    return await this.#file.read(offset, into, { signal });
   }
 
   async currentVersion(): Promise<string> {

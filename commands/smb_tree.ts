@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { isComponent, NtStatus, NtStatusError } from "../src/smb/mod.ts";
+import { isComponent, NtStatus, NtStatusError, type ResolvedSettings } from "../src/smb/mod.ts";
 import type { CreateOptions, FileInfo, FileTree, Filler, SourceFile, TargetFile } from "./file_tree.ts";
 import { foldName } from "./glob.ts";
 import type { Share, ShareFile, ShareStat } from "./share.ts";
@@ -38,15 +38,15 @@ export async function statOf(share: Share, path: string, signal: AbortSignal): P
 /** The files of the share that `url` names. */
 export class SmbTree implements FileTree {
   readonly id: string;
+  readonly unsettled: number;
+  readonly atOnce: number;
   readonly #share: Share;
   readonly #url: SmbUrl;
 
-  /** Of a share. */
-  constructor(
-    share: Share,
-    url: SmbUrl,
-    /** Bytes of writes that may be under way at once. */ readonly unsettled: number,
-  ) {
+  /** Of a share, reached with these settings. */
+  constructor(share: Share, url: SmbUrl, { writeSize, inFlight, registeredMemory }: ResolvedSettings) {
+    this.unsettled = writeSize * inFlight;
+    this.atOnce = Math.max(1, Math.floor(registeredMemory / writeSize));
     this.#share = share;
     this.#url = url;
     this.id = foldName(`//${url.host}:${url.port ?? SMB_PORT}/${url.share}`);

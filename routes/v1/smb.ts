@@ -6,11 +6,12 @@
  */
 import { Hono } from "hono";
 import { reasonOf, VerbenaError } from "../../src/rdma/errors.ts";
-import { isComponent } from "../../src/smb/mod.ts";
+import { isComponent } from "../../src/smb/wire/names.ts";
 import { json } from "../format.ts";
 import { HttpError, methodNotAllowed } from "../http_error.ts";
 import { quote } from "../query.ts";
 import type { Service } from "../service.ts";
+import { PIECE_SIZE } from "../stream.ts";
 import { httpDate, isKnown, rangeHeader } from "./conditions.ts";
 import { parseRange } from "./range.ts";
 import { smbError } from "./smb_error.ts";
@@ -121,8 +122,9 @@ function fileAnswer(service: Service, file: SmbOpenFile, request: Request, held:
 }
 
 /**
- * The bytes, a piece for each pull. The last piece is held back until the file is known to be what it was: one that
- * cannot be read, or was changed, breaks the answer off short of its Content-Length, which clients see as an error.
+ * The bytes, a piece for each pull and the next one read meanwhile: a client that takes nothing holds two, in memory of
+ * their own. The last piece is held back until the file is known to be what it was: one that cannot be read, or was
+ * changed, breaks the answer off short of its Content-Length, which clients see as an error.
  */
 function streamFile(
   service: Service,
@@ -133,20 +135,21 @@ function streamFile(
   held: AsyncDisposableStack,
 ): ReadableStream<Uint8Array> {
   const gone = new AbortController();
-  const pieces = file.pieces(offset, length, AbortSignal.any([client, gone.signal]));
-  let left = length;
+  const signal = AbortSignal.any([client, gone.signal]);
+  const last = offset + length;
+  let next: Promise<Uint8Array> | undefined;
   const end = async (): Promise<void> => {
-    await pieces.return(undefined);
+    await next?.catch(() => {}); // its memory is in use until then
     await held.disposeAsync();
   };
   return new ReadableStream<Uint8Array>({
     async pull(controller): Promise<void> {
       try {
-        const { done, value } = await pieces.next();
-        if (done === true) throw new VerbenaError(`the file ended ${left} bytes early`);
-        const piece = value.slice(); // a stream's chunks go to the socket as they are; this memory is not ours for so long
-        left -= piece.length;
-        if (left > 0) return controller.enqueue(piece);
+        const piece = await (next ?? readPiece(file, offset, last, signal));
+        offset += piece.length;
+        next = offset < last ? readPiece(file, offset, last, signal) : undefined;
+        next?.catch(() => {}); // told when its turn comes
+        if (next !== undefined) return controller.enqueue(piece);
         if (await file.currentVersion() !== file.version) throw new VerbenaError("the file changed during the answer");
         controller.enqueue(piece);
         controller.close();
@@ -162,4 +165,11 @@ function streamFile(
       await end().catch(() => {});
     },
   }, { highWaterMark: 0 });
+}
+
+async function readPiece(file: SmbOpenFile, offset: number, last: number, signal: AbortSignal): Promise<Uint8Array> {
+  const piece = new Uint8Array(Math.min(PIECE_SIZE, last - offset));
+  const count = await file.read(offset, piece, signal);
+  if (count < piece.length) throw new VerbenaError(`the file ended ${last - offset - count} bytes early`);
+  return piece;
 }

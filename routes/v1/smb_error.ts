@@ -4,7 +4,8 @@
  * @module
  */
 import { CapabilityError, ConfigError, reasonOf, SystemError, VerbsError, WireError } from "../../src/rdma/errors.ts";
-import { NtStatus, NtStatusError } from "../../src/smb/mod.ts";
+import { NtStatusError } from "../../src/smb/client/status_error.ts";
+import { NtStatus } from "../../src/smb/wire/status.ts";
 import { DEFAULT_RETRY_AFTER, HttpError } from "../http_error.ts";
 import { CLIENT_GONE } from "../service.ts";
 

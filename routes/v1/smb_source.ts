@@ -30,8 +30,8 @@ export interface SmbOpenFile extends AsyncDisposable {
   readonly transport: string;
   /** Whether so many bytes in one go are placed by RDMA. */
   byRdma(length: number): boolean;
-  /** `length` bytes in order; each piece is good until the next is asked for. Throws where there are fewer. */
-  pieces(offset: number, length: number, signal: AbortSignal): AsyncGenerator<Uint8Array>;
+  /** Fills `into` unless the file ends, and resolves to the bytes read. */
+  read(offset: number, into: Uint8Array, signal: AbortSignal): Promise<number>;
   /** Its version now. */
   currentVersion(): Promise<string>;
 }

@@ -227,6 +227,12 @@ class MemoryFile implements ShareFile {
     return this.#node.bytes ?? new Uint8Array();
   }
 
+  read(offset: number, into: Uint8Array): Promise<number> {
+    const bytes = this.#bytes.subarray(offset, offset + into.length);
+    into.set(bytes);
+    return Promise.resolve(bytes.length);
+  }
+
   // Each piece is overwritten once the next is asked for, as registered memory is.
   async *readPieces(offset: number, length: number, { signal }: Abortable = {}): AsyncGenerator<Uint8Array> {
     const memory = new Uint8Array(PIECE);

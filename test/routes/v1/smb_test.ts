@@ -1,12 +1,12 @@
 import { HttpError } from "../../../routes/http_error.ts";
 import type { SmbName, SmbOpenDirectory, SmbOpenFile, SmbSource } from "../../../routes/v1/smb_source.ts";
+import { PIECE_SIZE } from "../../../routes/stream.ts";
 import { MAX_NAMES } from "../../../routes/v1/smb.ts";
 import { CapabilityError, SystemError, VerbsError, WireError } from "../../../src/rdma/errors.ts";
 import { NtStatus, NtStatusError } from "../../../src/smb/mod.ts";
 import { assertEquals, assertMatch, assertRejects } from "../../assert.ts";
 import { byteAt, bytesAt, fakeApp } from "../fake_reader.ts";
 
-const PIECE = 300;
 const PATH = "/v1/smb/nas/data/a/b.bin";
 const MODIFIED = Date.UTC(2026, 0, 2, 3, 4, 5, 678);
 const LAST_MODIFIED = "Fri, 02 Jan 2026 03:04:05 GMT";
@@ -21,7 +21,7 @@ class FakeSmb implements SmbSource {
   transport = "tcp";
   /** Thrown by the next open. */
   failure: unknown;
-  /** Pieces that were asked for. */
+  /** Pieces that were read. */
   pieces = 0;
   /** What happens before each piece. */
   onPiece: () => void = () => {};
@@ -47,24 +47,20 @@ class FakeSmb implements SmbSource {
       version,
       transport: this.transport,
       byRdma: (length) => this.transport !== "tcp" && length >= 500,
-      pieces: (offset, length, signal) => this.#pieces(offset, length, signal),
+      read: (offset, into, signal) => this.#read(offset, into, signal),
       currentVersion: () => Promise.resolve(this.version),
       [Symbol.asyncDispose]: close,
     });
   }
 
-  async *#pieces(offset: number, length: number, signal: AbortSignal): AsyncGenerator<Uint8Array> {
-    const memory = new Uint8Array(PIECE);
-    for (let at = offset; at < Math.min(offset + length, this.size); at += PIECE) {
-      await Promise.resolve();
-      signal.throwIfAborted();
-      this.pieces++;
-      this.onPiece();
-      const count = Math.min(PIECE, offset + length - at);
-      for (let index = 0; index < count; index++) memory[index] = byteAt(at + index);
-      yield memory.subarray(0, count);
-      memory.fill(0);
-    }
+  async #read(offset: number, into: Uint8Array, signal: AbortSignal): Promise<number> {
+    await Promise.resolve();
+    signal.throwIfAborted();
+    this.pieces++;
+    this.onPiece();
+    const count = Math.max(0, Math.min(into.length, this.size - offset));
+    for (let index = 0; index < count; index++) into[index] = byteAt(offset + index);
+    return count;
   }
 }
 
@@ -178,20 +174,25 @@ Deno.test("what the client has already is 304; a range of what is no more is all
   assertEquals(smb.open_, 0);
 });
 
-Deno.test("a piece is read when the client wants it, and none after it has gone", async () => {
+Deno.test("a piece is read ahead of what the client has taken, and none after it has gone", async () => {
   const { smb, get } = staged();
+  smb.size = 10 * PIECE_SIZE + 1;
+  const whole = await get(PATH, { range: `bytes=5-${2 * PIECE_SIZE + 6}` });
+  assertEquals(new Uint8Array(await whole.arrayBuffer()), bytesAt(5, 2 * PIECE_SIZE + 2));
+  assertEquals([smb.pieces, smb.open_], [3, 0]);
   const response = await get();
-  assertEquals(smb.pieces, 0);
+  assertEquals(smb.pieces, 3);
   const reader = (response.body as ReadableStream<Uint8Array>).getReader();
-  assertEquals((await reader.read()).value, bytesAt(0, PIECE));
-  assertEquals(smb.pieces, 1);
+  assertEquals((await reader.read()).value, bytesAt(0, PIECE_SIZE));
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  assertEquals([smb.pieces, smb.open_], [5, 1]);
   await reader.cancel();
-  assertEquals([smb.pieces, smb.open_], [1, 0]);
+  assertEquals([smb.pieces, smb.open_], [5, 0]);
 });
 
 Deno.test("a file that fails, shrinks or changes during the answer breaks it off before its last byte", async () => {
   const changes: [(smb: FakeSmb) => void, RegExp][] = [
-    [(smb) => smb.size = 600, /the file ended 400 bytes early/],
+    [(smb) => smb.size = PIECE_SIZE + 600, /the file ended 400 bytes early/],
     [(smb) => smb.version = "7-3e8-2", /the file changed during the answer/],
     [() => {
       throw new SystemError("read", "ECONNRESET", "the wire was cut");
@@ -199,6 +200,7 @@ Deno.test("a file that fails, shrinks or changes during the answer breaks it off
   ];
   for (const [change, reason] of changes) {
     const { smb, get } = staged();
+    smb.size = PIECE_SIZE + 1000;
     smb.onPiece = () => {
       if (smb.pieces === 2) change(smb);
     };
