@@ -5,6 +5,7 @@
  */
 import { ConfigError, reasonOf } from "../src/rdma/errors.ts";
 import { isComponent, resolveSmbSettings, SMB_SETTINGS, type SmbSettings } from "../src/smb/mod.ts";
+import { type Logon, LOGONS } from "./smb_flags.ts";
 
 /** A server by its name. */
 export interface SmbServerConfig {
@@ -18,8 +19,8 @@ export interface SmbServerConfig {
   readonly domain: string | undefined;
   /** File that holds the password, and nothing else but a newline at its end. */
   readonly passwordFile: string | undefined;
-  /** Log on without a user. */
-  readonly logon: "guest" | "anonymous" | undefined;
+  /** Log on without a user's name. */
+  readonly logon: Logon | undefined;
   /** Settings of this server's connections alone. */
   readonly settings: SmbSettings;
 }
@@ -88,12 +89,13 @@ export function parseConfig(text: string, locate: (file: string) => string): Smb
 function serverOf(key: string, name: string, value: unknown, locate: (file: string) => string): SmbServerConfig {
   const server = objectOf(key, value, [...SERVER_KEYS, ...Object.keys(SMB_SETTINGS)]);
   const [user, domain, file] = ["user", "domain", "passwordFile"].map((each) => textOf(key, server, each));
-  const { port, logon } = server;
+  const { port } = server;
+  const logon = LOGONS.find((each) => each === server.logon);
   if (port !== undefined && !(Number.isInteger(port) && port as number >= 1 && port as number <= 65_535)) {
     throw new ConfigError(`${key}.port: got ${JSON.stringify(port)}, want a whole number from 1 to 65535`);
   }
-  if (logon !== undefined && logon !== "guest" && logon !== "anonymous") {
-    throw new ConfigError(`${key}.logon: got ${JSON.stringify(logon)}, want "guest" or "anonymous"`);
+  if (server.logon !== logon) {
+    throw new ConfigError(`${key}.logon: got ${JSON.stringify(server.logon)}, want one of ${LOGONS.join(", ")}`);
   }
   if (logon !== undefined && (user ?? domain ?? file) !== undefined) {
     throw new ConfigError(`${key}.logon: it goes without user, domain and passwordFile`);

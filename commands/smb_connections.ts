@@ -19,6 +19,7 @@ import { providers } from "./providers.ts";
 import type { Share, ShareServer } from "./share.ts";
 import { NO_CONFIG, readConfig, readPassword, type SmbConfig, type SmbServerConfig } from "./smb_config.ts";
 import type { SmbChoice } from "./smb_flags.ts";
+import { credentialsWithout } from "./smb_logon.ts";
 import { SmbTree } from "./smb_tree.ts";
 import { formatSmbUrl, type SmbUrl } from "./smb_url.ts";
 
@@ -38,6 +39,7 @@ export class SmbConnections implements AsyncDisposable {
   readonly #registry: ProviderRegistry;
   readonly #servers = new Map<string, { name: string; server: Promise<ShareServer> }>();
   readonly #shares = new Map<string, Promise<Share>>();
+  readonly #held = new DisposableStack();
 
   private constructor(choice: SmbChoice, context: Context, config: SmbConfig, connect: Connect) {
     this.#choice = choice;
@@ -117,7 +119,12 @@ export class SmbConnections implements AsyncDisposable {
     if (logon !== undefined && user !== undefined) {
       throw new ConfigError(`${formatSmbUrl(url)}: it names a user, --${logon} goes without`);
     }
-    if (user === undefined) return withoutUser(url, logon ?? configured?.logon);
+    const without = logon ?? configured?.logon;
+    if (user === undefined && without !== undefined) return credentialsWithout(without, this.#held);
+    if (user === undefined) {
+      const ways = `smb://USER@${url.host}/${url.share}, --user, --kerberos, --guest or --anonymous`;
+      throw new ConfigError(`${formatSmbUrl(url)}: who logs on? ${ways}`);
+    }
     const domain = url.domain ?? flags.domain ?? configured?.domain;
     return { user, ...(domain === undefined ? {} : { domain }), password: await this.#password(url, user, configured) };
   }
@@ -156,15 +163,8 @@ export class SmbConnections implements AsyncDisposable {
         this.#context.report(`${name}: log off: ${reasonOf(error)}`);
       }
     }
+    this.#held.dispose();
   }
-}
-
-function withoutUser(url: SmbUrl, logon: "guest" | "anonymous" | undefined): SmbCredentials {
-  if (logon === "guest") return { guest: true };
-  if (logon === "anonymous") return { anonymous: true };
-  throw new ConfigError(
-    `${formatSmbUrl(url)}: who logs on? smb://USER@${url.host}/${url.share}, --user, --guest or --anonymous`,
-  );
 }
 
 function logLine(server: string, message: string, fields: Record<string, string | number>): string {

@@ -12,11 +12,17 @@ import { parseChoice } from "./values.ts";
 /** Which way the bytes go. */
 const RDMA_WAYS = ["auto", "verbs", "iwarp", "off"] as const;
 
+/** Ways to log on without a user's name and password. */
+export const LOGONS = ["kerberos", "guest", "anonymous"] as const;
+/** One of {@linkcode LOGONS}. */
+export type Logon = typeof LOGONS[number];
+
 /** The flags. */
 export const SMB_FLAGS: Readonly<Record<string, Flag>> = {
   "rdma": { type: "string", value: "WAY", help: "auto, else TCP; verbs or iwarp alone; or off (auto)" },
   "user": { type: "string", value: "NAME", help: "who logs on, where the URL does not say" },
   "domain": { type: "string", value: "NAME", help: "the user's domain, where the URL does not say" },
+  "kerberos": { type: "boolean", help: "log on with the tickets that kinit left" },
   "guest": { type: "boolean", help: "log on as guest: nothing is signed or encrypted" },
   "anonymous": { type: "boolean", help: "log on as nobody" },
   "config": { type: "string", value: "FILE", help: "servers and settings, JSON; a URL's host may be a server's name" },
@@ -33,8 +39,8 @@ export interface SmbChoice {
   readonly user: string | undefined;
   /** The user's domain. */
   readonly domain: string | undefined;
-  /** Log on without a user. */
-  readonly logon: "guest" | "anonymous" | undefined;
+  /** Log on without a user's name. */
+  readonly logon: Logon | undefined;
   /** The configuration file. */
   readonly config: string | undefined;
   /** Whether statistics are told. */
@@ -51,9 +57,8 @@ export interface SmbChoice {
 export function smbChoice(given: Arguments): SmbChoice {
   const rdma = given.value("rdma");
   const [user, domain] = [given.value("user"), given.value("domain")];
-  const logons = (["guest", "anonymous"] as const).filter((flag) => given.has(flag));
-  const logon = logons[0];
-  if (logons.length > 1) throw new ConfigError("--guest and --anonymous exclude each other");
+  const [logon, other] = LOGONS.filter((flag) => given.has(flag));
+  if (other !== undefined) throw new ConfigError(`--${logon} and --${other} exclude each other`);
   if (logon !== undefined && (user ?? domain) !== undefined) {
     throw new ConfigError(`--${logon} goes without ${user === undefined ? "--domain" : "--user"}`);
   }

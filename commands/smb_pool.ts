@@ -20,6 +20,7 @@ import {
 import type { Share, ShareFile, ShareServer, ShareStat } from "./share.ts";
 import { readConfig, readPassword, type SmbConfig, type SmbServerConfig } from "./smb_config.ts";
 import type { Connect } from "./smb_connections.ts";
+import { credentialsWithout } from "./smb_logon.ts";
 
 /** Files that may be open at once; beyond them a reader gets 503. */
 export const MAX_OPEN = 256;
@@ -48,6 +49,7 @@ export interface PoolOptions {
 interface Entry {
   readonly server: Promise<ShareServer>;
   readonly shares: Map<string, Promise<Share>>;
+  readonly held: DisposableStack;
   uses: number;
   timer: ReturnType<typeof setTimeout> | undefined;
 }
@@ -65,7 +67,8 @@ export class SmbPool implements SmbSource, AsyncDisposable {
 
   /** Throws ConfigError that names the server of which not everything is said that logging on will need. */
   async check(): Promise<void> {
-    for (const [name, server] of this.#options.config.servers) await credentialsOf(name, server);
+    using held = new DisposableStack();
+    for (const [name, server] of this.#options.config.servers) await credentialsOf(name, server, held);
   }
 
   /** Opens what a path of a share names. */
@@ -107,7 +110,9 @@ export class SmbPool implements SmbSource, AsyncDisposable {
   #use(name: string, configured: SmbServerConfig): Entry {
     let entry = this.#entries.get(name);
     if (entry === undefined) {
-      entry = { server: this.#logOn(name, configured), shares: new Map(), uses: 0, timer: undefined };
+      const held = new DisposableStack();
+      const server = this.#logOn(name, configured, held);
+      entry = { server, shares: new Map(), held, uses: 0, timer: undefined };
       this.#entries.set(name, entry);
     }
     clearTimeout(entry.timer);
@@ -116,10 +121,10 @@ export class SmbPool implements SmbSource, AsyncDisposable {
     return entry;
   }
 
-  async #logOn(name: string, configured: SmbServerConfig): Promise<ShareServer> {
+  async #logOn(name: string, configured: SmbServerConfig, held: DisposableStack): Promise<ShareServer> {
     const { connect, registry, log } = this.#options;
     const { host, port } = configured;
-    const credentials = await credentialsOf(name, configured);
+    const credentials = await credentialsOf(name, configured, held);
     const options = {
       ...this.#settings(configured),
       ...(port === undefined ? {} : { port }),
@@ -166,11 +171,13 @@ export class SmbPool implements SmbSource, AsyncDisposable {
 }
 
 /** Logs off, as well as that can be done. */
-async function close({ server }: Entry): Promise<void> {
+async function close({ server, held }: Entry): Promise<void> {
   try {
     await (await server).close();
   } catch {
     // It never came to be, or has gone already.
+  } finally {
+    held.dispose();
   }
 }
 
@@ -187,10 +194,13 @@ export async function openPool(
   return pool;
 }
 
-async function credentialsOf(name: string, configured: SmbServerConfig): Promise<SmbCredentials> {
+async function credentialsOf(
+  name: string,
+  configured: SmbServerConfig,
+  held: DisposableStack,
+): Promise<SmbCredentials> {
   const { user, domain, passwordFile, logon } = configured;
-  if (logon === "guest") return { guest: true };
-  if (logon === "anonymous") return { anonymous: true };
+  if (logon !== undefined) return credentialsWithout(logon, held);
   if (user === undefined) throw new ConfigError(`smb.servers.${name}: who logs on? user or logon is missing`);
   if (passwordFile === undefined) {
     throw new ConfigError(`smb.servers.${name}: passwordFile is missing: nobody can be asked`);

@@ -65,10 +65,14 @@ Deno.test("user, domain, guest and anonymous come from flags where the URL does 
 
 Deno.test("who logs on must be said, and once; a password nobody can be asked for, too", async () => {
   const table: [string[], string][] = [
-    [["smb://nas/data"], "smb://nas/data: who logs on? smb://USER@nas/data, --user, --guest or --anonymous"],
+    [
+      ["smb://nas/data"],
+      "smb://nas/data: who logs on? smb://USER@nas/data, --user, --kerberos, --guest or --anonymous",
+    ],
     [["smb://ada:x@nas/data", "--guest"], "smb://ada@nas/data: it names a user, --guest goes without"],
     [["smb://nas/data", "--guest", "--anonymous"], "--guest and --anonymous exclude each other"],
     [["smb://nas/data", "--guest", "--user", "ada"], "--guest goes without --user"],
+    [["smb://nas/data", "--kerberos", "--domain", "LAB"], "--kerberos goes without --domain"],
     [
       ["smb://ada@nas/data"],
       "smb://ada@nas/data: no password: set VERBENA_SMB_PASSWORD, or run this on a terminal to be asked",
@@ -187,7 +191,7 @@ Deno.test("parseConfig() refuses what it does not know, and names the key", () =
     [{ smb: { servers: { nas: { port: 0 } } } }, "smb.servers.nas.port: got 0, want a whole number from 1 to 65535"],
     [
       { smb: { servers: { nas: { logon: "root" } } } },
-      'smb.servers.nas.logon: got "root", want "guest" or "anonymous"',
+      'smb.servers.nas.logon: got "root", want one of kerberos, guest, anonymous',
     ],
     [
       { smb: { servers: { nas: { logon: "guest", user: "a" } } } },

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { assert, assertEquals, assertMatch, assertRejects } from "../assert.ts";
 import { testWith } from "../capabilities.ts";
+import { Kdc } from "./kdc.ts";
 import { Process } from "./process.ts";
 import { Samba } from "./samba.ts";
 import { SmallDisk } from "./small_disk.ts";
@@ -304,3 +305,21 @@ await testWith(["samba"], "cat into a reader that leaves ends quietly", async ()
   const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
   assertEquals([text(stdout).trim(), text(stderr)], ["100", ""]);
 });
+
+await testWith(
+  ["samba", "kerberos"],
+  "--kerberos logs on with the tickets that there are, and says what to do without",
+  async () => {
+    await using kdc = await Kdc.start(["cifs/localhost"]);
+    await using stage = await CommandStage.start({ global: kdc.sambaParameters });
+    await Deno.writeTextFile(`${stage.samba.path()}/a`, "bytes");
+    const args = ["cat", "--kerberos", `smb://localhost:${stage.samba.port}/share/a`];
+    await kdc.within(async () => {
+      const { code, reported } = await stage.run(args);
+      assertEquals([code, reported.length], [1, 1]);
+      assertMatch(reported[0] ?? "", /^verbena cat: Kerberos for cifs@localhost: .*: kinit first/);
+      await kdc.logIn(ALICE);
+      assertEquals(await stage.run(args), { code: 0, printed: ["bytes"], reported: [] });
+    });
+  },
+);
