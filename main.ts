@@ -46,7 +46,7 @@ const USUAL_COLUMNS = 80;
 
 function columns(): number {
   try {
-    return Deno.consoleSize().columns;
+    return Deno.consoleSize().columns || USUAL_COLUMNS;
   } catch {
     return USUAL_COLUMNS;
   }

@@ -5,7 +5,7 @@
  */
 import { VerbenaError } from "../src/rdma/errors.ts";
 import type { CopyTask } from "./copy_file.ts";
-import { type FileTree, joinPath } from "./file_tree.ts";
+import { type FileInfo, type FileTree, joinPath } from "./file_tree.ts";
 import { shown } from "./shown.ts";
 
 /** Directories within directories that are gone into. */
@@ -93,7 +93,7 @@ class Planner {
   async *plan({ tree, path }: Place, to: string): AsyncGenerator<PlannedCopy> {
     const info = await tree.stat(path, { follow: true, signal: this.#request.signal });
     if (info === undefined) throw new VerbenaError(`${tree.show(path)}: there is nothing of the name`);
-    if (!info.directory) return yield this.#file(tree, path, to, info.size);
+    if (!info.directory) return yield this.#file(tree, path, to, info);
     if (!this.#request.recursive) throw new VerbenaError(`${tree.show(path)}: it is a directory; -r copies it`);
     if (tree.id === this.#target.id && `${tree.key(to)}/`.startsWith(path === "" ? "" : `${tree.key(path)}/`)) {
       throw new VerbenaError(`${tree.show(path)}: it cannot be copied into itself`);
@@ -112,7 +112,7 @@ class Planner {
         const reached = this.within({ tree, path }, to, name);
         if (info.link) throw new VerbenaError(`${tree.show(path)}: a link, which is not followed`);
         if (info.directory) yield* this.#directory(tree, path, reached, depth + 1);
-        else yield this.#file(tree, path, reached, info.size);
+        else yield this.#file(tree, path, reached, info);
       } catch (error) {
         if (signal.aborted) throw error;
         this.#request.failed(error);
@@ -120,7 +120,8 @@ class Planner {
     }
   }
 
-  #file(source: FileTree, from: string, to: string, size: number): PlannedCopy {
+  #file(source: FileTree, from: string, to: string, { size, special }: FileInfo): PlannedCopy {
+    if (special) throw new VerbenaError(`${source.show(from)}: it is neither a file nor a directory`);
     if (source.id === this.#target.id && source.key(from) === source.key(to)) {
       throw new VerbenaError(`${source.show(from)}: it cannot be copied to itself`);
     }

@@ -12,6 +12,8 @@ export interface FileInfo {
   readonly directory: boolean;
   /** Whether it is a link that is not followed. */
   readonly link: boolean;
+  /** Whether it is none of these and no file: a pipe, a socket, a device. */
+  readonly special: boolean;
   /** When its data last changed, milliseconds since 1970. */
   readonly modified: number;
 }

@@ -11,6 +11,9 @@ import { shown } from "./shown.ts";
 /** Bytes read at once for who has no memory of its own. */
 const PIECE_SIZE = 1 << 20;
 
+/** Milliseconds that one write may keep everything else waiting. */
+const PATIENCE = 20;
+
 /** This machine's files; relative paths are the process's. */
 export const localTree: FileTree = {
   id: "",
@@ -41,7 +44,7 @@ export const localTree: FileTree = {
     }
     for (const name of names.sort()) {
       const info = await localTree.stat(`${path}/${name}`, { follow: false, signal: AbortSignal.any([]) });
-      if (info !== undefined) yield { name, info };
+      yield { name, info: info ?? GONE };
     }
   },
   async open(path): Promise<SourceFile> {
@@ -88,6 +91,9 @@ function isWindowsName(name: string): boolean {
   return !/[<>:"|?*]|[. ]$/.test(name) && !Array.from(name).some((character) => character < " ");
 }
 
+/** What is listed and not to be found: it has just gone, or its name is no UTF-8. Opening it says so. */
+const GONE: FileInfo = { size: 0, directory: false, link: false, special: false, modified: 0 };
+
 const FOLLOWING = { follow: true, signal: AbortSignal.any([]) };
 
 /** Gives a file a second name, which fails where that is taken; false where the file system has no second names. */
@@ -103,8 +109,9 @@ async function linked(from: string, to: string): Promise<boolean> {
 }
 
 function infoOf(stat: Deno.FileInfo): FileInfo {
-  const { size, isDirectory, isSymlink, mtime } = stat;
-  return { size, directory: isDirectory, link: isSymlink, modified: mtime?.getTime() ?? 0 };
+  const { size, isFile, isDirectory, isSymlink, mtime } = stat;
+  const special = !isFile && !isDirectory && !isSymlink;
+  return { size, directory: isDirectory, link: isSymlink, special, modified: mtime?.getTime() ?? 0 };
 }
 
 function systemError(call: string, path: string, error: unknown): unknown {
@@ -154,6 +161,7 @@ async function lock(file: Deno.FsFile, path: string): Promise<void> {
 class LocalFile implements SourceFile, TargetFile {
   readonly #file: Deno.FsFile;
   #open = true;
+  #slow = false;
 
   constructor(readonly path: string, file: Deno.FsFile, readonly info: FileInfo) {
     this.#file = file;
@@ -228,10 +236,20 @@ class LocalFile implements SourceFile, TargetFile {
 
   async #write(bytes: Uint8Array): Promise<void> {
     try {
-      for (let rest = bytes; rest.length > 0;) rest = rest.subarray(await this.#file.write(rest));
+      for (let rest = bytes; rest.length > 0;) rest = rest.subarray(await this.#writeSome(rest));
     } catch (error) {
       throw systemError("write", this.path, error);
     }
+  }
+
+  // What only goes into the system's memory is written at once: handing it to another thread takes longer than that. A
+  // file that has kept us waiting is written by that thread, so that nothing else waits for it.
+  #writeSome(bytes: Uint8Array): number | Promise<number> {
+    if (this.#slow) return this.#file.write(bytes);
+    const begun = performance.now();
+    const count = this.#file.writeSync(bytes);
+    this.#slow = performance.now() - begun > PATIENCE;
+    return count;
   }
 
   async refresh(): Promise<FileInfo> {

@@ -124,7 +124,7 @@ export class SmbTree implements FileTree {
 // A file that is a reparse point is tried: servers keep files in special ways of which readers see nothing, and what
 // cannot be followed they refuse to open.
 function infoOf({ size, directory, link, modified }: ShareStat): FileInfo {
-  return { size, directory, link: link && directory, modified };
+  return { size, directory, link: link && directory, special: false, modified };
 }
 
 /** A file that is read. */

@@ -350,6 +350,25 @@ Deno.test("links: one that is named is followed, others are told and left", asyn
   assertEquals([up.code, up.reported], [1, [`verbena cp: ${stage.folder}/named/link: a link, which is not followed`]]);
 });
 
+Deno.test("what is no file, and what has no name that can be read, is told and not waited for", async () => {
+  await using stage = await CopyStage.make();
+  await Deno.mkdir(`${stage.folder}/tree`);
+  await Deno.writeTextFile(`${stage.folder}/tree/good`, "x");
+  const made = await new Deno.Command("sh", {
+    args: ["-c", `mkfifo pipe && touch "$(printf 'bad\\377')"`],
+    cwd: `${stage.folder}/tree`,
+  }).output();
+  assertEquals(made.code, 0);
+  const { code, reported } = await stage.run(["cp", "-r", `${stage.folder}/tree`, NAS]);
+  assertEquals([code, stage.server.data.paths], [1, ["tree", "tree/good"]]);
+  assertEquals(reported.toSorted(), [
+    `verbena cp: ${stage.folder}/tree/pipe: it is neither a file nor a directory`,
+    `verbena cp: open ${stage.folder}/tree/bad\ufffd: ENOENT: No such file or directory`,
+  ]);
+  const named = await stage.run(["cp", `${stage.folder}/tree/pipe`, NAS]);
+  assertEquals(named.reported, [`verbena cp: ${stage.folder}/tree/pipe: it is neither a file nor a directory`]);
+});
+
 Deno.test("cp refuses to copy a file to itself and a directory into itself", async () => {
   await using stage = await CopyStage.make();
   stage.server.data.put("tree/a", "x");

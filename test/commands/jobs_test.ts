@@ -53,7 +53,7 @@ Deno.test("runJobs() rejects where tasks can no longer be found", async () => {
 });
 
 Deno.test("partialName() is the same for the same source, another for any other, and never too long", () => {
-  const info = { size: 5, directory: false, link: false, modified: 7 };
+  const info = { size: 5, directory: false, link: false, special: false, modified: 7 };
   const identity = { source: "smb://nas/data/a", info, unsettled: 9 };
   const names = [
     partialName("a", identity),
