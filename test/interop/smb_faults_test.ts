@@ -1,4 +1,4 @@
-import { CapabilityError, ConfigError, SystemError, VerbenaError } from "../../src/rdma/errors.ts";
+import { ConfigError, SystemError, VerbenaError, VerbsError } from "../../src/rdma/errors.ts";
 import { ProviderRegistry } from "../../src/rdma/registry.ts";
 import { iwarpProvider } from "../../src/iwarp/mod.ts";
 import { connectSmb, type SmbShare } from "../../src/smb/mod.ts";
@@ -202,7 +202,9 @@ await testWith(["samba"], "a server without SMB Direct is reached over TCP, and 
   assertEquals(server.transport, "tcp");
   assertMatch(server.passedOver.map(({ name, reason }) => `${name}: ${reason}`).join(), /^iwarp: port \d+: .*refused/);
   assertEquals(server.statistics.reason, server.passedOver.map(({ name, reason }) => `${name}: ${reason}`).join("; "));
-  await assertRejects(() => connectSmb("127.0.0.1", { ...options, rdma: "iwarp" }), CapabilityError, "refused");
+  await assertRejects(() => connectSmb("127.0.0.1", { ...options, rdma: "iwarp" }), VerbsError, "refused");
+  const error = await assertRejects(() => connectSmb("127.0.0.1", { ...options, rdma: "verbs" }), ConfigError);
+  assertMatch(error.message, "provider: verbs is not one of auto, iwarp");
 });
 
 await testWith([], "a server that is not there is told as such", async () => {

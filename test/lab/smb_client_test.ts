@@ -3,32 +3,15 @@
  *
  * @module
  */
-import { iwarpProvider } from "../../src/iwarp/mod.ts";
-import { ProviderRegistry } from "../../src/rdma/registry.ts";
-import { connectSmb, type SmbOptions, type SmbServer } from "../../src/smb/mod.ts";
-import { readinessIdle, verbsProvider } from "../../src/verbs/mod.ts";
+import { readinessIdle } from "../../src/verbs/mod.ts";
 import { assert, assertEquals } from "../assert.ts";
-import { type Capability, testWith } from "../capabilities.ts";
-import { ALICE } from "../interop/smb_conf.ts";
+import { testWith } from "../capabilities.ts";
 import { pattern } from "../smbdirect/sides.ts";
 import { Ksmbd } from "./ksmbd.ts";
-import { HOSTS } from "./provider_stage.ts";
+import { connectKsmbd, WAYS } from "./smb_stage.ts";
 
-const SIZES = [0, 1, 4_095, 4_097, 1 << 20, 100 << 20];
-
-/** What carries the bytes: its name, where ksmbd is, and the settings that lead there. */
-const WAYS: readonly [string, Capability, string, Pick<SmbOptions, "rdma">][] = [
-  ["verbs:rxe0", "rxe", HOSTS.rxe0, { rdma: "verbs" }],
-  ["verbs:siw0", "siw", HOSTS.siw0, { rdma: "verbs" }],
-  ["iwarp", "siw", HOSTS.siw0, { rdma: "iwarp" }],
-  ["tcp", "rxe", HOSTS.rxe0, { rdma: "off" }],
-];
-
-async function connect(hostname: string, options: SmbOptions): Promise<SmbServer> {
-  const registry = new ProviderRegistry([verbsProvider(), iwarpProvider()]);
-  const credentials = { user: ALICE.name, password: ALICE.password };
-  return await connectSmb(hostname, { credentials, registry, ...options });
-}
+/** Small ones, and one of many requests; smb_commands_test.ts has larger ones. */
+const SIZES = [0, 1, 4_095, 4_097, 1 << 20, 9_000_001];
 
 async function digest(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
   return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex();
@@ -38,7 +21,7 @@ for (const [way, capability, hostname, options] of WAYS) {
   await testWith([capability], `files go to ksmbd and come back as they were over ${way}`, async () => {
     await using ksmbd = await Ksmbd.start();
     {
-      await using server = await connect(hostname, { ...options, readSize: 1 << 20 });
+      await using server = await connectKsmbd(hostname, { ...options, readSize: 1 << 20 });
       assertEquals([server.transport, server.dialect], [way, "3.1.1"]);
       const share = await server.openShare("share");
       for (const size of SIZES) {
@@ -72,7 +55,7 @@ for (const [way, capability, hostname, options] of WAYS) {
   await testWith([capability], `32 files at once go to ksmbd and come back as they were over ${way}`, async () => {
     await using _ksmbd = await Ksmbd.start();
     {
-      await using server = await connect(hostname, options);
+      await using server = await connectKsmbd(hostname, options);
       const share = await server.openShare("share");
       await Promise.all(Array.from({ length: 32 }, async (_, index) => {
         const bytes = pattern(300_000 + index, index);

@@ -4,7 +4,7 @@
  * @module
  */
 import { formatAddress } from "../../rdma/address.ts";
-import { CapabilityError, reasonOf, VerbenaError } from "../../rdma/errors.ts";
+import { CapabilityError, reasonOf, VerbenaError, VerbsError } from "../../rdma/errors.ts";
 import type { ProtectionDomain } from "../../rdma/provider.ts";
 import type { Choice, PassedOver, ProviderRegistry } from "../../rdma/registry.ts";
 import { RdmaTransport } from "./rdma_transport.ts";
@@ -39,8 +39,8 @@ export interface ChosenTransport {
  * Connects.
  *
  * @param rdma Whether RDMA may be taken now; a server is reached over TCP alone after RDMA failed it.
- * @throws CapabilityError with every reason when the settings ask for an RDMA provider and none reaches the server; what
- * connecting over TCP throws.
+ * @throws CapabilityError when the settings ask for an RDMA provider that cannot be used here, VerbsError when it does not
+ * reach the server, with every reason; what connecting over TCP throws.
  */
 export async function chooseTransport(
   destination: Destination,
@@ -59,7 +59,11 @@ export async function chooseTransport(
   }
   if (settings.rdma === "verbs" || settings.rdma === "iwarp") {
     const reasons = passedOver.map(({ name, reason }) => `${name}: ${reason}`).join("; ");
-    throw new CapabilityError(`SMB Direct to ${hostname}: ${reasons}`);
+    // a server that is away may come back; a provider that is missing does not
+    if (!passedOver.some(({ reason }) => reason.startsWith("port "))) {
+      throw new CapabilityError(`SMB Direct to ${hostname}: ${reasons}`);
+    }
+    throw new VerbsError(`SMB Direct to ${hostname}`, "unreachable", reasons);
   }
   try {
     return { transport: await TcpTransport.connect({ hostname, port }, signal), passedOver };

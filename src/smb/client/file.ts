@@ -18,7 +18,7 @@ import type { SmbShare } from "./share.ts";
 import { type SmbStat, statOf } from "./stat.ts";
 import { readableOf, writableOf } from "./streams.ts";
 import type { TransferBuffer } from "./transfer_memory.ts";
-import { Transfers } from "./transfers.ts";
+import { copyIn, type Payload, Transfers } from "./transfers.ts";
 
 /** What an answer to FileAllInformation takes: its fields, and a path. */
 const ALL_INFORMATION = 4_096;
@@ -382,22 +382,30 @@ export class SmbFile implements AsyncDisposable {
     );
   }
 
-  /** The buffer's bytes are kept where they are when the connection is lost; on another they are copied. */
+  /** On another connection than the one it was lent for, a buffer's bytes are copied into one of that. */
   async #writePiece(
     offset: number,
     length: number,
     buffer: TransferBuffer,
     signal: AbortSignal | undefined,
   ): Promise<void> {
-    const { session } = this.#handle;
     await this.#run(true, signal, async (handle) => {
-      if (handle.session === session) {
-        const usable = buffer.descriptors(0, length) === undefined || this.#transfers.direct(handle, length);
-        if (usable || length === 0) return await this.#transfers.write(handle, offset, length, buffer, signal);
+      if (buffer.owner === undefined || buffer.owner === handle.session.memory) {
+        // a short end goes as a short file does
+        const payload = this.#transfers.direct(handle, length) || length > (buffer.pieces[0]?.length ?? 0)
+          ? buffer
+          : plain(buffer.pieces[0] as Uint8Array);
+        return await this.#transfers.write(handle, offset, length, payload, signal);
       }
-      const from = new Uint8Array(length);
-      copyOut(buffer.pieces, from);
-      await this.#writeFrom(offset, from, signal);
+      const direct = this.#transfers.direct(handle, length);
+      using another = await handle.session.memory.lend("write", length, direct);
+      let at = 0;
+      for (const piece of buffer.pieces) {
+        copyIn(piece.subarray(0, length - at), another.pieces, at);
+        at += piece.length;
+        if (at >= length) break;
+      }
+      await this.#transfers.write(handle, offset, length, another, signal);
     });
   }
 
@@ -443,7 +451,7 @@ function checkOffset(what: string, offset: number): void {
   throw new RangeError(`${what}: offset ${offset} is not a whole number from 0 to 2^53 − 1`);
 }
 
-function plain(bytes: Uint8Array): Pick<TransferBuffer, "pieces" | "descriptors"> {
+function plain(bytes: Uint8Array): Payload {
   return { pieces: [bytes], descriptors: () => undefined };
 }
 
@@ -452,14 +460,6 @@ function copyOut(pieces: readonly Uint8Array[], into: Uint8Array): void {
   for (const piece of pieces) {
     if (at >= into.length) return;
     into.set(piece.subarray(0, into.length - at), at);
-    at += piece.length;
-  }
-}
-
-function copyIn(from: Uint8Array, pieces: readonly Uint8Array[]): void {
-  let at = 0;
-  for (const piece of pieces) {
-    piece.set(from.subarray(at, at + piece.length));
     at += piece.length;
   }
 }

@@ -13,7 +13,7 @@ import type { SmbTransport, TransportEvents } from "./transport.ts";
 /** The longest message to put together: what a READ brings without RDMA, and room for its header. */
 const MOST_FRAGMENTED = 1_048_576;
 
-/** An SMB Direct connection that carries messages. It owns its protection domain. */
+/** An SMB Direct connection that carries messages. */
 export class RdmaTransport implements SmbTransport {
   readonly name: string;
   readonly headroom = 0;
@@ -28,13 +28,12 @@ export class RdmaTransport implements SmbTransport {
     this.maxSend = connection.parameters.maxFragmentedSendSize;
     this.maxReadWriteSize = connection.parameters.maxReadWriteSize;
     this.closed = connection.closed.then(({ error }) => {
-      domain[Symbol.dispose]();
       if (this.#asked) return undefined;
       return error ?? new VerbsError(`SMB Direct with ${peer}`, "lost", "the server closed the connection");
     });
   }
 
-  /** Connects over `domain`, which is disposed with the connection once there is one. Throws as {@linkcode connectSmbDirect} does. */
+  /** Connects over `domain`, which stays the caller's. Throws as {@linkcode connectSmbDirect} does. */
   static async connect(
     domain: ProtectionDomain,
     address: RdmaAddress,

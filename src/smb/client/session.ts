@@ -87,6 +87,7 @@ export class Session {
       return new Session(exchange, agreement, settings, request.hostname);
     } catch (error) {
       await exchange.close();
+      transport.domain?.[Symbol.dispose]();
       throw error;
     } finally {
       signal.removeEventListener("abort", abort);

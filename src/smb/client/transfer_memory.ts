@@ -5,6 +5,7 @@
  */
 import { Access } from "../../rdma/memory.ts";
 import { type PooledBuffer, RegisteredPool } from "../../rdma/pool.ts";
+import type { ProtectionDomain } from "../../rdma/provider.ts";
 import type { BufferDescriptor } from "../../smbdirect/wire.ts";
 import { Channel } from "../wire/channel.ts";
 import { ConnectionLost } from "./call.ts";
@@ -16,8 +17,10 @@ const LONGEST_PIECE = 1 << 20;
 /** Plain buffers that are kept for the next transfer. */
 const KEPT = 16;
 
-/** What a payload is read into, or written from. Disposing it gives it back. */
+/** What a payload is read into, or written from. Disposing it gives it back; it outlives its connection until then. */
 export interface TransferBuffer extends Disposable {
+  /** Where it comes from: only that session's server knows its keys. Undefined of plain memory. */
+  readonly owner: TransferMemory | undefined;
   /** Its memory, piece by piece; all but the last are of one length. */
   readonly pieces: readonly Uint8Array[];
   /** Where the server finds `length` bytes of it from `start` on; undefined of plain memory. */
@@ -27,20 +30,24 @@ export interface TransferBuffer extends Disposable {
 /** What buffers are for, which decides what a server may do with them. */
 export type Direction = "read" | "write";
 
-/** A session's buffers. */
+/** A session's buffers. It has the transport's protection domain, which goes when the last buffer is back. */
 export class TransferMemory implements Disposable {
   /** How READ and WRITE name registered memory: whether its answer withdraws the key. */
   readonly channel: number;
+  readonly #domain: ProtectionDomain | undefined;
   readonly #pools: Readonly<Record<Direction, RegisteredPool>> | undefined;
   readonly #plain: Uint8Array[] = [];
   /** One borrower of several pieces at a time: two that each wait for the other's would wait for ever. */
   #turn: Promise<unknown> = Promise.resolve();
+  #lent = 0;
+  #disposed = false;
 
   /** Buffers for a transport; pools only where it has a protection domain. */
   constructor(transport: SmbTransport, settings: ResolvedSettings) {
     const { domain } = transport;
     const invalidate = domain?.capabilities.remoteInvalidate === true ? Access.REMOTE_INVALIDATE : 0;
     this.channel = invalidate !== 0 ? Channel.RDMA_V1_INVALIDATE : Channel.RDMA_V1;
+    this.#domain = domain;
     if (domain === undefined) return;
     const pool = (access: number): RegisteredPool =>
       new RegisteredPool(domain, {
@@ -60,31 +67,52 @@ export class TransferMemory implements Disposable {
   /**
    * Lends a buffer of `length` bytes, registered if `direct`. Waits in line while all that may be registered is lent.
    *
-   * @throws SystemError ECONNRESET when the connection ended meanwhile.
+   * @throws ConnectionLost when the connection ended meanwhile.
    */
   async lend(direction: Direction, length: number, direct: boolean): Promise<TransferBuffer> {
     if (!direct || this.#pools === undefined) return this.#lendPlain(length);
     const pool = this.#pools[direction];
-    if (length <= LONGEST_PIECE) return registered([await acquire(pool, length)]);
+    if (length <= LONGEST_PIECE) return this.#registered([await acquire(pool, length)]);
     const turn = this.#turn.then(() => acquireAll(pool, length));
     this.#turn = turn.catch(() => {});
-    return registered(await turn);
+    return this.#registered(await turn);
   }
 
-  /** Withdraws every buffer. The connection is over. */
+  /** Lends no more. The connection is over: nobody writes to or reads from what is still lent. */
   [Symbol.dispose](): void {
+    this.#disposed = true;
     this.#pools?.read[Symbol.dispose]();
     this.#pools?.write[Symbol.dispose]();
+    this.#release();
+  }
+
+  #release(): void {
+    if (this.#disposed && this.#lent === 0) this.#domain?.[Symbol.dispose]();
   }
 
   #lendPlain(length: number): TransferBuffer {
     const index = this.#plain.findIndex((each) => each.length >= length);
     const whole = index < 0 ? new Uint8Array(length) : this.#plain.splice(index, 1)[0] as Uint8Array;
     return {
+      owner: undefined,
       pieces: [whole.subarray(0, length)],
       descriptors: () => undefined,
       [Symbol.dispose]: () => {
         if (this.#plain.length < KEPT) this.#plain.push(whole);
+      },
+    };
+  }
+
+  #registered(loans: readonly PooledBuffer[]): TransferBuffer {
+    this.#lent++;
+    return {
+      owner: this,
+      pieces: loans.map(({ bytes }) => bytes),
+      descriptors: (start, length) => descriptorsOf(loans, start, length),
+      [Symbol.dispose]: () => {
+        for (const loan of loans) loan[Symbol.dispose]();
+        this.#lent--;
+        this.#release();
       },
     };
   }
@@ -108,24 +136,16 @@ async function acquireAll(pool: RegisteredPool, length: number): Promise<PooledB
   return loans;
 }
 
-function registered(loans: readonly PooledBuffer[]): TransferBuffer {
-  return {
-    pieces: loans.map(({ bytes }) => bytes),
-    descriptors: (start, length) => {
-      const descriptors: BufferDescriptor[] = [];
-      for (const { region, length: size } of loans) {
-        if (start < size && length > 0) {
-          const part = Math.min(length, size - start);
-          if (!region.valid) region.rotateKey(); // the answer before withdrew the key
-          descriptors.push({ offset: region.address + BigInt(start), token: region.remoteKey, length: part });
-          length -= part;
-          start = 0;
-        } else start -= size;
-      }
-      return descriptors;
-    },
-    [Symbol.dispose]: () => {
-      for (const loan of loans) loan[Symbol.dispose]();
-    },
-  };
+function descriptorsOf(loans: readonly PooledBuffer[], start: number, length: number): BufferDescriptor[] {
+  const descriptors: BufferDescriptor[] = [];
+  for (const { region, length: size } of loans) {
+    if (start < size && length > 0) {
+      const part = Math.min(length, size - start);
+      if (!region.valid) region.rotateKey(); // the answer before withdrew the key
+      descriptors.push({ offset: region.address + BigInt(start), token: region.remoteKey, length: part });
+      length -= part;
+      start = 0;
+    } else start -= Math.min(start, size);
+  }
+  return descriptors;
 }

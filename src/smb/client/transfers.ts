@@ -27,6 +27,9 @@ import type { SmbStatistics } from "./statistics.ts";
 const OVERHEAD = 256;
 const CREDIT_BYTES = 65_536;
 
+/** Memory for a payload. */
+export type Payload = Pick<TransferBuffer, "pieces" | "descriptors">;
+
 /** A handle's READs and WRITEs. */
 export class Transfers {
   readonly #read = new ReadResponse();
@@ -61,12 +64,13 @@ export class Transfers {
     handle: OpenHandle,
     offset: number,
     length: number,
-    buffer: Pick<TransferBuffer, "pieces" | "descriptors">,
+    buffer: Payload,
     signal: AbortSignal | undefined,
   ): Promise<number> {
     let done = 0;
     while (done < length) {
-      const count = await fitting(length - done, (most) => this.#readOnce(handle, offset, done, most, buffer, signal));
+      const size = Math.min(length - done, this.most(handle, "read"));
+      const count = await fitting(size, (most) => this.#readOnce(handle, offset, done, most, buffer, signal));
       if (count === 0) break;
       done += count;
     }
@@ -78,12 +82,13 @@ export class Transfers {
     handle: OpenHandle,
     offset: number,
     length: number,
-    buffer: Pick<TransferBuffer, "pieces" | "descriptors">,
+    buffer: Payload,
     signal: AbortSignal | undefined,
   ): Promise<void> {
     let done = 0;
     while (done < length) {
-      done += await fitting(length - done, (most) => this.#writeOnce(handle, offset, done, most, buffer, signal));
+      const size = Math.min(length - done, this.most(handle, "write"));
+      done += await fitting(size, (most) => this.#writeOnce(handle, offset, done, most, buffer, signal));
     }
   }
 
@@ -92,7 +97,7 @@ export class Transfers {
     start: number,
     done: number,
     length: number,
-    buffer: Pick<TransferBuffer, "pieces" | "descriptors">,
+    buffer: Payload,
     signal: AbortSignal | undefined,
   ): Promise<number> {
     const { session, tree, fileId } = handle;
@@ -128,7 +133,7 @@ export class Transfers {
         const count = response.dataLength + response.dataRemaining;
         if (response.dataLength > 0 && elsewhere === 0) {
           const data = new Uint8Array(view.buffer, view.byteOffset + response.dataAt, response.dataLength);
-          scatter(data, buffer.pieces, done + response.dataRemaining);
+          copyIn(data, buffer.pieces, done + response.dataRemaining);
         }
         this.statistics.reads++;
         this.statistics.readBytes += count;
@@ -144,7 +149,7 @@ export class Transfers {
     start: number,
     done: number,
     length: number,
-    buffer: Pick<TransferBuffer, "pieces" | "descriptors">,
+    buffer: Payload,
     signal: AbortSignal | undefined,
   ): Promise<number> {
     const { session, tree, fileId } = handle;
@@ -189,17 +194,15 @@ async function fitting(length: number, attempt: (length: number) => Promise<numb
   }
 }
 
-/** Copies `data` to where byte `at` of the pieces is, and on. */
-function scatter(data: Uint8Array, pieces: readonly Uint8Array[], at: number): void {
+/** Copies `from` to where byte `at` of the pieces is, and on. */
+export function copyIn(from: Uint8Array, pieces: readonly Uint8Array[], at = 0): void {
   for (const piece of pieces) {
-    if (at >= piece.length) {
-      at -= piece.length;
-      continue;
+    if (from.length === 0) return;
+    if (at < piece.length) {
+      const part = from.subarray(0, piece.length - at);
+      piece.set(part, at);
+      from = from.subarray(part.length);
     }
-    const part = data.subarray(0, piece.length - at);
-    piece.set(part, at);
-    data = data.subarray(part.length);
-    at = 0;
-    if (data.length === 0) return;
+    at = Math.max(0, at - piece.length);
   }
 }

@@ -32,7 +32,10 @@ export interface TransportEvents {
 export interface SmbTransport {
   /** What moves the bytes: `tcp`, `iwarp`, `verbs:rxe0`. */
   readonly name: string;
-  /** The protection domain that payloads may be registered with; undefined of TCP. */
+  /**
+   * The protection domain that payloads may be registered with; undefined of TCP. Who has the transport disposes it, once
+   * the transport is closed and no memory of it is in use.
+   */
   readonly domain: ProtectionDomain | undefined;
   /** Bytes to leave before each message to be sent, for framing. */
   readonly headroom: number;

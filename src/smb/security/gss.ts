@@ -47,16 +47,24 @@ export function gssapi(): ReturnType<typeof libgssapi> {
   return libgssapi();
 }
 
-/** An object identifier for C: `gss_OID_desc`, and the DER content behind it. */
+/** An object identifier for C: `gss_OID_desc`, and the DER content behind it. Made without FFI, and used with it. */
 export class ObjectIdentifier {
-  /** The struct, for `buffer` parameters; good while the object is referred to. */
-  readonly descriptor: Bytes;
+  readonly #content: Uint8Array;
+  #descriptor: Bytes | undefined;
 
-  /** Copies the content. */
+  /** Takes the content. */
   constructor(content: Uint8Array) {
-    const struct = new Struct(DESCRIPTOR + content.length);
-    struct.view.setUint32(0, content.length, true);
-    this.descriptor = describe(struct, content);
+    this.#content = content;
+  }
+
+  /** The struct, for `buffer` parameters; good while the object is referred to. */
+  get descriptor(): Bytes {
+    if (this.#descriptor === undefined) {
+      const struct = new Struct(DESCRIPTOR + this.#content.length);
+      struct.view.setUint32(0, this.#content.length, true);
+      this.#descriptor = describe(struct, this.#content);
+    }
+    return this.#descriptor;
   }
 }
 
