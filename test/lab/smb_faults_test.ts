@@ -4,14 +4,11 @@
  * @module
  */
 import { SystemError } from "../../src/rdma/errors.ts";
-import { ProviderRegistry } from "../../src/rdma/registry.ts";
-import { iwarpProvider } from "../../src/iwarp/mod.ts";
-import { connectSmb, type SmbFile, type SmbShare } from "../../src/smb/mod.ts";
+import type { SmbFile, SmbShare } from "../../src/smb/mod.ts";
 import { readinessIdle } from "../../src/verbs/mod.ts";
 import { assert, assertEquals, assertRejects } from "../assert.ts";
 import { testWith } from "../capabilities.ts";
 import { run } from "../interop/process.ts";
-import { ALICE } from "../interop/smb_conf.ts";
 import { pattern } from "../smbdirect/sides.ts";
 import { Ksmbd } from "./ksmbd.ts";
 import { HOSTS } from "./provider_stage.ts";
@@ -164,21 +161,22 @@ for (const [rdma, way] of [["verbs", "verbs:siw0"], ["iwarp", "iwarp"], ["off", 
   });
 }
 
-await testWith(
-  ["siw"],
-  "with signing or encryption required, SMB Direct carries the bytes in its messages",
-  async () => {
-    await using _ksmbd = await Ksmbd.start();
-    const registry = new ProviderRegistry([iwarpProvider()]);
-    const credentials = { user: ALICE.name, password: ALICE.password };
-    for (const protection of ["signing", "encryption"] as const) {
-      const required = { [protection]: "required", rdma: "iwarp" } as const;
-      await using server = await connectSmb(HOSTS.siw0, { credentials, registry, ...required });
-      const share = await server.openShare("share");
-      await put(share, "file", pattern(1_000_000, 6));
-      assertEquals(await get(share, "file"), pattern(1_000_000, 6));
-      const { transport, statistics } = server;
-      assertEquals([transport, statistics.readRdmaBytes, statistics.writeRdmaBytes], ["iwarp", 0, 0]);
-    }
-  },
-);
+await testWith(["siw"], "with signing required, SMB Direct carries the bytes in its messages", async () => {
+  await using _ksmbd = await Ksmbd.start();
+  await using server = await connectKsmbd(HOSTS.siw0, { signing: "required", rdma: "iwarp" });
+  const share = await server.openShare("share");
+  await put(share, "file", pattern(1_000_000, 6));
+  assertEquals(await get(share, "file"), pattern(1_000_000, 6));
+  const { transport, signing, statistics } = server;
+  assertEquals([transport, signing, statistics.readRdmaBytes, statistics.writeRdmaBytes], ["iwarp", "aes-cmac", 0, 0]);
+});
+
+// over SMB Direct this ksmbd answers nothing that is encrypted
+await testWith(["rxe"], "with encryption required, ksmbd is spoken to over TCP", async () => {
+  await using _ksmbd = await Ksmbd.start();
+  await using server = await connectKsmbd(HOSTS.rxe0, { encryption: "required", rdma: "off" });
+  const share = await server.openShare("share");
+  await put(share, "file", pattern(1_000_000, 6));
+  assertEquals(await get(share, "file"), pattern(1_000_000, 6));
+  assertEquals(server.encryption, "aes-128-gcm");
+});
