@@ -63,7 +63,7 @@ export class Session {
     private readonly hostname: string,
   ) {
     this.exchange = exchange;
-    this.memory = new TransferMemory(exchange.transport, settings);
+    this.memory = new TransferMemory(exchange.transport, settings, agreement.dialect);
     exchange.closed.then(() => this.memory[Symbol.dispose]());
     exchange.onBreak = (view, at, length) => this.#onBreak(view, at, length);
   }

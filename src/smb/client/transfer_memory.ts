@@ -8,6 +8,7 @@ import { type PooledBuffer, RegisteredPool } from "../../rdma/pool.ts";
 import type { ProtectionDomain } from "../../rdma/provider.ts";
 import type { BufferDescriptor } from "../../smbdirect/wire.ts";
 import { Channel } from "../wire/channel.ts";
+import { Dialect } from "../wire/negotiate.ts";
 import { ConnectionLost } from "./call.ts";
 import type { ResolvedSettings } from "./settings.ts";
 import type { SmbTransport } from "./transport.ts";
@@ -42,10 +43,11 @@ export class TransferMemory implements Disposable {
   #lent = 0;
   #disposed = false;
 
-  /** Buffers for a transport; pools only where it has a protection domain. */
-  constructor(transport: SmbTransport, settings: ResolvedSettings) {
+  /** Buffers for a transport; pools only where it has a protection domain. SMB 3.0 withdraws no keys. */
+  constructor(transport: SmbTransport, settings: ResolvedSettings, dialect: number) {
     const { domain } = transport;
-    const invalidate = domain?.capabilities.remoteInvalidate === true ? Access.REMOTE_INVALIDATE : 0;
+    const cheapKeys = domain?.capabilities.remoteInvalidate === true;
+    const invalidate = cheapKeys && dialect >= Dialect.SMB_3_0_2 ? Access.REMOTE_INVALIDATE : 0;
     this.channel = invalidate !== 0 ? Channel.RDMA_V1_INVALIDATE : Channel.RDMA_V1;
     this.#domain = domain;
     if (domain === undefined) return;
@@ -55,7 +57,7 @@ export class TransferMemory implements Disposable {
         ceiling: Math.max(settings.registeredMemory, LONGEST_PIECE),
         largest: LONGEST_PIECE,
         // where registering is a system call, a key lives as long as the connection: only this server has it
-        keepKeys: invalidate === 0,
+        keepKeys: !cheapKeys,
         maxWaiters: 65_536,
       });
     this.#pools = {
