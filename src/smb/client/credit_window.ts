@@ -59,7 +59,7 @@ export class CreditWindow {
     this.#available = Math.min(MOST_CREDITS, this.#available + count);
   }
 
-  /** A request that cost `charge` is over. */
+  /** Of what requests under way cost, `charge` credits are no longer expected: they were brought, or a request is over. */
   finished(charge: number): void {
     this.#underWay -= charge;
   }

@@ -168,6 +168,7 @@ export class Exchange {
       const index = this.#waiting.indexOf(chain);
       if (index >= 0) this.#waiting.splice(index, 1);
       for (const each of chain.links) this.#settle(each, each.reject, link.call.signal?.reason);
+      this.#pump(performance.now()); // those behind it may cost less
       return;
     }
     if (link.cancelled || this.#over) return;
@@ -311,13 +312,21 @@ export class Exchange {
     const message = bytes.subarray(at, at + length);
     this.#check(link, message, header, encrypted, interim);
     if (interim) {
+      this.#takeBack(link, header.credits);
       link.asyncId = header.asyncId;
       if (!link.cancelled) link.deadline = this.#heard + (link.call.timeout ?? this.settings.timeout);
       return;
     }
     this.#pending.delete(link.messageId);
-    this.window.finished(link.charge);
+    this.#takeBack(link, link.owed);
     this.#answer(link, message, view, at, length, elsewhere);
+  }
+
+  /** Of what a request cost, `count` credits are not expected of its further answers: an interim one may bring them all. */
+  #takeBack(link: Pending, count: number): void {
+    const back = Math.min(link.owed, count);
+    link.owed -= back;
+    this.window.finished(back);
   }
 
   /** Refuses an answer that is not protected as its request was (MS-SMB2 3.2.5.1.1, 3.2.5.1.3). */

@@ -19,6 +19,8 @@ export interface Pending {
   reject: (error: unknown) => void;
   /** Its number; −1 before it leaves. */
   messageId: number;
+  /** Credits it cost that no answer has brought back yet. */
+  owed: number;
   /** The server's name for it, where it answers later. */
   asyncId: bigint | undefined;
   /** Whether it left signed. */
@@ -47,6 +49,7 @@ export function pendingOf(
     resolve,
     reject,
     messageId: -1,
+    owed: charge,
     asyncId: undefined,
     signed: false,
     encrypted: false,

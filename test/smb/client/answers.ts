@@ -51,14 +51,14 @@ export function headerOf(message: Uint8Array): Header {
   return header;
 }
 
-/** The messages of a chain, each with its padding. */
-export function split(chain: Uint8Array): Uint8Array[] {
-  const messages: Uint8Array[] = [];
-  for (let rest = chain;;) {
-    const { nextCommand } = headerOf(rest);
-    messages.push(rest.subarray(0, nextCommand === 0 ? rest.length : nextCommand));
-    if (nextCommand === 0) return messages;
-    rest = rest.subarray(nextCommand);
+/** The headers of a chain's messages. */
+export function headersOf(chain: Uint8Array): Header[] {
+  const headers = [headerOf(chain)];
+  for (let at = 0;;) {
+    const { nextCommand } = headers.at(-1) as Header;
+    if (nextCommand === 0) return headers;
+    at += nextCommand;
+    headers.push(headerOf(chain.subarray(at)));
   }
 }
 
