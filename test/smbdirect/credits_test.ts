@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { VerbsError, WireError } from "../../src/rdma/errors.ts";
 import { assert, assertEquals, assertMatch } from "../assert.ts";
-import { activeSide, data, fields, Pair, passiveSide, pattern } from "./sides.ts";
+import { activeSide, data, EITHER, fields, Pair, passiveSide, pattern } from "./sides.ts";
 
 const granted = (messages: Uint8Array[]) => messages.map((message) => fields(message).granted);
 
@@ -17,29 +17,33 @@ for (const [name, credits] of [["BVT_OperationWithMinimumCredits", 1], ["Operati
   });
 }
 
-Deno.test("CreditMgmt_ConsumeAllSendCredits: the peer that has used up its 10 has 10 again", () => {
-  const side = passiveSide({ receiveCreditMax: 10 });
-  const back: number[] = [];
-  for (let i = 0; i < 10; i++) {
-    side.receive(data({ payload: pattern(1), creditsGranted: i === 0 ? 10 : 0 }));
-    back.push(...granted(side.drain()) as number[]);
-  }
-  assertEquals(back, [5, 5]);
-  assertEquals(side.machine.credits.receiveCredits, 10);
-});
+for (const role of ["passive", "active"] as const) {
+  Deno.test(`CreditMgmt_ConsumeAllSendCredits: the peer of a ${role} side that has used up its 10 has 10 again`, () => {
+    const side = role === "passive" ? passiveSide({ receiveCreditMax: 10 }) : activeSide({ receiveCreditMax: 10 });
+    if (role === "active") assertEquals(granted(side.wait(10)), [10]);
+    const back: number[] = [];
+    for (let i = 0; i < 10; i++) {
+      side.receive(data({ payload: pattern(1), creditsGranted: i === 0 ? 10 : 0 }), 10);
+      back.push(...granted(side.drain(10)) as number[]);
+    }
+    assertEquals(back, [5, 5]);
+    assertEquals(side.machine.credits.receiveCredits, 10);
+  });
 
-Deno.test("CreditMgmt_ConsumeAllReceiveCredits: this side stalls until it is granted more, and goes on then", () => {
-  const side = passiveSide();
-  side.receive(data({ payload: pattern(1), creditsGranted: 3 }));
-  for (let i = 1; i <= 5; i++) side.send(pattern(i));
-  const lengths = () => side.drain().map((message) => fields(message).length);
-  assertEquals(lengths(), [1, 2]); // the last credit is kept: there is nothing to give back with it
-  side.receive(data({ creditsGranted: 0 }));
-  assertEquals(lengths(), [3]); // now there is
-  assertEquals(lengths(), []);
-  side.receive(data({ creditsGranted: 10 }));
-  assertEquals(lengths(), [4, 5]);
-});
+  Deno.test(`CreditMgmt_ConsumeAllReceiveCredits: a ${role} side stalls until it is granted more, and goes on then`, () => {
+    const side = role === "passive" ? passiveSide() : activeSide({}, { creditsGranted: 4 });
+    if (role === "active") side.wait(10); // gives credits, and is left with 3
+    side.receive(data({ payload: pattern(1), creditsGranted: role === "passive" ? 3 : 0 }), 10);
+    for (let i = 1; i <= 5; i++) side.send(pattern(i));
+    const lengths = () => side.drain(10).map((message) => fields(message).length);
+    assertEquals(lengths(), [1, 2]); // the last credit is kept: there is nothing to give back with it
+    side.receive(data({ creditsGranted: 0 }), 10);
+    assertEquals(lengths(), [3]); // now there is
+    assertEquals(lengths(), []);
+    side.receive(data({ creditsGranted: 10 }), 10);
+    assertEquals(lengths(), [4, 5]);
+  });
+}
 
 Deno.test("CreditMgmt_ConsumeAllCreditServer_Timeout: a passive side starved for 5,000 ms drops the peer", () => {
   const side = passiveSide();
@@ -64,8 +68,10 @@ Deno.test("an active side waits for credits for as long as the peer lives", () =
 });
 
 Deno.test("CreditMgmt_NegativeParameter_CreditRequested: 0 is dropped", () => {
-  const side = passiveSide().receive(data({ creditsRequested: 0 }));
-  assertMatch(side.error?.message ?? "", "smbd: CreditsRequested is at least 1: got 0");
+  for (const connect of Object.values(EITHER)) {
+    const side = connect().receive(data({ creditsRequested: 0 }));
+    assertMatch(side.error?.message ?? "", "smbd: CreditsRequested is at least 1: got 0");
+  }
 });
 
 Deno.test("a message beyond the credits granted is dropped", () => {

@@ -141,6 +141,62 @@ Deno.test("the active side takes the lesser of both sides' sizes", () => {
   });
 });
 
+/** Asserts that the active side drops an answer: it says no more, and the reason is counted. */
+function answerDropped(change: Parameters<typeof negotiateResponse>[0], reason: string): void {
+  const side = new Side("active", { maxReceiveSize: 1024 }).send(new Uint8Array(1));
+  side.drain();
+  side.receive(negotiateResponse(change));
+  assert(side.error instanceof WireError && !side.answered);
+  assertMatch(side.error.message, reason);
+  assertEquals(side.machine.statistics.errors.get(side.error.field), 1);
+  assertEquals([side.drain(), side.machine.state, side.machine.deadline(0)], [[], "failed", Infinity]);
+}
+
+/** What the active side agreed to after an answer. */
+function agreed(change: Parameters<typeof negotiateResponse>[0]) {
+  const { parameters } = activeSide({ maxReceiveSize: 1024 }, change).machine;
+  assert(parameters !== undefined);
+  return parameters;
+}
+
+Deno.test("Negotiate_UncompletedMessage: the active side drops an answer of 31 bytes, and takes one of 32", () => {
+  answerDropped({ length: 31 }, "length of a negotiate response is at least 32: got 31");
+  assertEquals(agreed({ length: 32 }).maxReceiveSize, 1024);
+});
+
+Deno.test("Negotiate_VersionRange: the active side drops an answer of another version than 0x0100", () => {
+  for (const negotiatedVersion of [0, 0xff, 0x101]) answerDropped({ negotiatedVersion }, "NegotiatedVersion");
+});
+
+Deno.test("Negotiate_NegativeParameter: the active side drops an answer that asks for, or grants, no credit", () => {
+  answerDropped({ creditsRequested: 0 }, "CreditsRequested is at least 1: got 0");
+  answerDropped({ creditsGranted: 0 }, "CreditsGranted is at least 1: got 0");
+  assertEquals(agreed({ creditsRequested: 1, creditsGranted: 0xffff }).sendCredits, 0xffff);
+});
+
+Deno.test("Negotiate_NegativeParameter_MaxReceiveSize: the active side drops 127, and sends 128 at most", () => {
+  answerDropped({ maxReceiveSize: 127 }, "MaxReceiveSize is at least 128: got 127");
+  assertEquals(agreed({ maxReceiveSize: 128 }).maxSendSize, 128);
+});
+
+Deno.test("Negotiate_NegativeParameter_MaxFragmentedSize: the active side drops 131,071, and keeps 131,072", () => {
+  answerDropped({ maxFragmentedSize: 131_071 }, "MaxFragmentedSize is at least 131072: got 131071");
+  assertEquals(agreed({ maxFragmentedSize: 131_072 }).maxFragmentedSendSize, 131_072);
+});
+
+Deno.test("Negotiate_PreferredSendSize: the active side drops more than its MaxReceiveSize, and takes as much", () => {
+  answerDropped({ preferredSendSize: 1025 }, "PreferredSendSize");
+  assertEquals(agreed({ preferredSendSize: 1024 }).maxReceiveSize, 1024);
+});
+
+Deno.test("Negotiate_DisconnectAfterNegotiate: what comes after a refusal is not looked at", () => {
+  const side = new Side("active");
+  side.drain();
+  side.receive(negotiateResponse({ status: 0xc000_009a, negotiatedVersion: 0, creditsGranted: 0 }));
+  assertEquals(side.receive(negotiateResponse()).drain(), []);
+  assertEquals(side.machine.state, "failed");
+});
+
 Deno.test("the active side is told when the peer refuses", () => {
   const side = new Side("active");
   side.drain();

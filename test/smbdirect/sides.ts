@@ -101,6 +101,19 @@ export function activeSide(options: SmbDirectOptions = {}, response: Partial<Res
   return side;
 }
 
+/**
+ * Either role after it has negotiated, with receives of 1,024 bytes, 20 of them its raw peer's to use: what both do alike
+ * is asked of both.
+ */
+export const EITHER: Readonly<Record<Role, () => Side>> = {
+  passive: () => passiveSide({ receiveCreditMax: 20 }, { creditsRequested: 20 }),
+  active: () => {
+    const side = activeSide({ maxReceiveSize: 1024, receiveCreditMax: 20 }, { creditsRequested: 20 });
+    if (side.wait(10).length !== 1) throw new Error("no credits given");
+    return side;
+  },
+};
+
 interface Request {
   minVersion: number;
   maxVersion: number;

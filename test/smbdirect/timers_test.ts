@@ -29,6 +29,16 @@ Deno.test("IdleConnection_Server: after 120 s of silence the peer is asked for a
   assertEquals([side.wait(126_000), side.error, side.machine.deadline(126_000)], [[], undefined, 245_999]);
 });
 
+Deno.test("the active side asks as well after 120 s of silence, and drops the peer that does not answer within 5 s", () => {
+  const side = activeSide();
+  side.wait(10);
+  assertEquals(side.wait(119_999), []);
+  assertEquals(side.wait(120_000).map((message) => fields(message).flags), [1]);
+  assertEquals([side.wait(124_999), side.error], [[], undefined]);
+  side.wait(125_000);
+  assertMatch(side.error?.message ?? "", "SMB Direct keepalive: timeout: nothing came from the peer within 5000 ms");
+});
+
 Deno.test("IdleConnection_Server_Timeout: the peer that does not answer within 5 s is dropped", () => {
   const side = passiveSide().receive(data({ creditsGranted: 5 }), 0);
   side.wait(120_000);
