@@ -140,6 +140,10 @@ function securityOf(
   }
   const { mechanism } = spnego;
   const key = mechanism.sessionKey;
+  // a server that knows nothing of the user could else log anybody on, and nothing would be signed from then on
+  if (key === undefined && !allowsGuest(credentials)) {
+    throw new WireError("spnego", "the log-on ends with a session key", "none");
+  }
   if (unkeyed || key === undefined) {
     refuseWithoutKeys(settings, hostname, sessionFlags);
     return withoutKeys(sessionId);
