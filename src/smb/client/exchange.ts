@@ -19,7 +19,7 @@ import {
   RELATED_ID,
   UNSOLICITED,
 } from "../wire/header.ts";
-import { NtStatus, statusName } from "../wire/status.ts";
+import { NtStatus, statusName, statusWords } from "../wire/status.ts";
 import { type Call, ConnectionLost, CreditsTooFew } from "./call.ts";
 import { CreditWindow } from "./credit_window.ts";
 import { FrameMaker, type Outgoing } from "./outgoing.ts";
@@ -33,6 +33,10 @@ import type { SmbTransport } from "./transport.ts";
 
 /** How long a request that was given up may take to be answered before the connection is given up too; milliseconds. */
 const CANCEL_TIMEOUT = 2_000;
+/** What is answered once the server has forgotten the session, such as when its ticket has expired: another is needed. */
+const SESSION_GONE: ReadonlySet<number> = new Set([NtStatus.USER_SESSION_DELETED, NtStatus.NETWORK_SESSION_EXPIRED]);
+/** How many times its timeout a request is waited for while other bytes come. */
+const MOST_TIMEOUTS = 10;
 
 /** Requests that leave in one message and are answered each by itself. */
 interface Chain {
@@ -77,6 +81,7 @@ export class Exchange {
     });
     transport.start({
       message: (message, elsewhere) => this.#onMessage(message, elsewhere),
+      heard: () => void (this.#heard = performance.now()),
       place: (head, length) => this.#over ? undefined : placementOf(head, length, (id) => this.#pending.get(id)),
     });
   }
@@ -370,6 +375,12 @@ export class Exchange {
       return;
     }
     this.statistics.errors.add(statusName(status));
+    if (SESSION_GONE.has(status) && !call.sessionless && call.received === undefined) {
+      const gone = new SystemError(call.what, "ECONNRESET", statusWords(status));
+      this.#settle(link, link.reject, new ConnectionLost(call.what, gone.code, statusWords(status), false));
+      this.fail(gone);
+      return;
+    }
     this.#settle(link, link.reject, new NtStatusError(call.what, status));
   }
 
@@ -378,8 +389,10 @@ export class Exchange {
     if (this.#over) return;
     const now = performance.now();
     let next = Infinity;
-    for (const { deadline, call, cancelled } of this.#pending.values()) {
+    for (const link of this.#pending.values()) {
+      const deadline = this.#deadlineOf(link);
       if (deadline <= now) {
+        const { call, cancelled } = link;
         const took = cancelled
           ? `${CANCEL_TIMEOUT} ms after it was cancelled`
           : `${call.timeout ?? this.settings.timeout} ms`;
@@ -390,6 +403,13 @@ export class Exchange {
     }
     next = Math.min(next, this.#idle(now));
     this.#deadline.set(now, next);
+  }
+
+  /** A slow link is no silent server: while bytes come, an answer is waited for longer, though not for ever. */
+  #deadlineOf({ call, cancelled, deadline }: Pending): number {
+    if (cancelled) return deadline;
+    const timeout = call.timeout ?? this.settings.timeout;
+    return Math.min(Math.max(deadline, this.#heard + timeout), deadline + (MOST_TIMEOUTS - 1) * timeout);
   }
 
   /** When to look for silence again. */

@@ -272,7 +272,8 @@ export class SmbFile implements AsyncDisposable {
     if (this.#closed) return;
     this.#closed = true;
     this.#unwatch();
-    const { session, tree, fileId } = await (this.#reopening ?? this.#handle);
+    const reopened = await this.#reopening?.catch(() => undefined); // whoever wanted it was told
+    const { session, tree, fileId } = reopened ?? this.#handle;
     if (session.over) return; // the server has closed it too, or will when a durable handle is not asked for again
     try {
       await session.call(tree, closeCall(`close ${this.plan.what}`, fileId));

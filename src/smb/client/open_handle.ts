@@ -17,6 +17,15 @@ import { NtStatusError } from "./status_error.ts";
 /** How long a durable handle shall outlive its connection, in milliseconds. */
 const DURABLE_TIMEOUT = 60_000;
 
+/** Pauses before a durable handle is asked for again, in milliseconds. */
+const RECONNECT_PAUSES: readonly number[] = [50, 100, 200, 400, 800];
+/** What servers answer while the old connection's end has not reached the handle. */
+const STILL_OPEN: ReadonlySet<number> = new Set([
+  NtStatus.OBJECT_NAME_NOT_FOUND,
+  NtStatus.FILE_NOT_AVAILABLE,
+  NtStatus.SHARING_VIOLATION,
+]);
+
 /** How a file is opened; the same again after the connection was lost. */
 export interface OpenPlan {
   /** `\\server\share\path`, for errors. */
@@ -80,17 +89,8 @@ export async function reopenHandle(
   lost: OpenHandle,
 ): Promise<OpenHandle> {
   if (lost.durable) {
-    const contexts: CreateRequestContexts = {
-      ...leaseContext(session, plan),
-      reconnectV2: { fileId: lost.fileId, createGuid: plan.createGuid, flags: 0 },
-    };
-    try {
-      const handle = await create(session, tree, plan, plan.request, contexts, undefined);
-      return { ...handle, durable: true, stat: lost.stat };
-    } catch (error) {
-      if (!(error instanceof NtStatusError)) throw error;
-      if (plan.writes) throw staleHandle(plan, error);
-    }
+    const handle = await reconnectHandle(session, tree, plan, lost);
+    if (handle !== undefined) return handle;
   }
   if (plan.writes) throw staleHandle(plan);
   // what opened or made it is not to empty or make another now
@@ -104,6 +104,36 @@ export async function reopenHandle(
     throw new SystemError(`open ${plan.what} again`, "ESTALE", "the file changed while the connection was lost");
   }
   return handle;
+}
+
+/**
+ * Asks for the server's durable handle, and again while the server may not have seen yet that the old connection ended;
+ * undefined when it has none and none is needed.
+ */
+async function reconnectHandle(
+  session: Session,
+  tree: Tree,
+  plan: OpenPlan,
+  lost: OpenHandle,
+): Promise<OpenHandle | undefined> {
+  const contexts: CreateRequestContexts = {
+    ...leaseContext(session, plan),
+    reconnectV2: { fileId: lost.fileId, createGuid: plan.createGuid, flags: 0 },
+  };
+  for (let attempt = 0;; attempt++) {
+    try {
+      const handle = await create(session, tree, plan, plan.request, contexts, undefined);
+      return { ...handle, durable: true, stat: lost.stat };
+    } catch (error) {
+      if (!(error instanceof NtStatusError)) throw error;
+      const pause = RECONNECT_PAUSES[attempt];
+      if (pause === undefined || !STILL_OPEN.has(error.status)) {
+        if (plan.writes) throw staleHandle(plan, error);
+        return undefined;
+      }
+      await new Promise((resolve) => setTimeout(resolve, pause));
+    }
+  }
 }
 
 function staleHandle(plan: OpenPlan, error?: NtStatusError): SystemError {

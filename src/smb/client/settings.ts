@@ -83,7 +83,7 @@ export interface SmbSettings {
   ciphers?: readonly CipherName[];
   /** How long connecting over TCP, and logging on, may take; default 10,000. */
   connectTimeout?: number;
-  /** How long a request may go unanswered before the connection is given up; default 60,000. */
+  /** How long a server may be silent while a request is unanswered before the connection is given up; default 60,000. */
   timeout?: number;
   /** After how much silence the server is asked for a sign of life; default 60,000; 0 for never. */
   echoInterval?: number;

@@ -40,7 +40,7 @@ export class TcpFraming {
   #head: Uint8Array | undefined;
 
   /** Takes messages of at most `longest` bytes. */
-  constructor(private readonly longest: number, private readonly events: TransportEvents) {}
+  constructor(private readonly longest: number, private readonly events: Pick<TransportEvents, "message" | "place">) {}
 
   /** Where to read the next bytes to; never empty. */
   get space(): Uint8Array<ArrayBuffer> {

@@ -55,7 +55,7 @@ export class TcpTransport implements SmbTransport {
   }
 
   start(events: TransportEvents): void {
-    this.#read(new TcpFraming(this.maxReceive, events)).then(
+    this.#read(new TcpFraming(this.maxReceive, events), events).then(
       () => this.#finish(undefined),
       (error) => this.#finish(error instanceof VerbenaError ? error : lost(this.peer, reasonOf(error))),
     );
@@ -75,11 +75,12 @@ export class TcpTransport implements SmbTransport {
     this.#finish(undefined);
   }
 
-  async #read(framing: TcpFraming): Promise<void> {
+  async #read(framing: TcpFraming, events: TransportEvents): Promise<void> {
     for (;;) {
       const count = await this.socket.read(framing.space);
       if (this.#over) return;
       if (count === null) throw lost(this.peer, framing.between ? "the server closed it" : "it ended within a message");
+      events.heard();
       framing.take(count);
       if (this.#over) return;
     }

@@ -21,6 +21,8 @@ export interface TransportEvents {
    * not in the view.
    */
   message(message: Uint8Array, elsewhere: number): void;
+  /** Bytes came, though perhaps no whole message. */
+  heard(): void;
   /**
    * Where the payload of a long message of `length` bytes goes, of which `head` came; undefined for a message that is to be
    * delivered whole.
