@@ -57,10 +57,24 @@ export class Capture implements AsyncDisposable {
   }
 }
 
+/** What tshark has to say of a server's NegTokenInit2, whose hints (MS-SPNG 2.2.1) it does not know. */
+export const SPNEGO_HINTS = "BER Error: OctetString expected but class:UNIVERSAL(0) Constructed tag:16 was unexpected";
+
+/** The fields of the frames of `file` that `filter` lets through, a line each, tabs between; `options` are tshark's. */
+export async function fieldsOf(
+  file: string,
+  options: readonly string[],
+  filter: string,
+  ...fields: readonly string[]
+): Promise<string[]> {
+  const named = fields.flatMap((field) => ["-e", field]);
+  const lines = await run("tshark", ["-r", file, ...options, "-Y", filter, "-T", "fields", ...named]);
+  return lines.split("\n").filter((line) => line !== "");
+}
+
 /** Frames of `file` that have the field. */
 export async function count(file: string, field: string): Promise<number> {
-  const frames = await run("tshark", ["-r", file, "-Y", field, "-T", "fields", "-e", "frame.number"]);
-  return frames.split("\n").filter(Boolean).length;
+  return (await fieldsOf(file, [], field, "frame.number")).length;
 }
 
 /** What tshark makes of the iWARP in a capture, by one run of it: emulated, each takes seconds. */
@@ -71,10 +85,10 @@ export class Dissection {
     private readonly expert: string,
   ) {}
 
-  /** Dissects `file`. */
-  static async of(file: string): Promise<Dissection> {
+  /** Dissects `file`; `options` are tshark's. */
+  static async of(file: string, options: readonly string[] = []): Promise<Dissection> {
     const filter = "iwarp_mpa || _ws.malformed || _ws.short";
-    const args = ["-r", file, "-Y", filter, "-O", "iwarp_mpa,iwarp_ddp_rdmap", "-z", "expert,warn"];
+    const args = ["-r", file, ...options, "-Y", filter, "-O", "iwarp_mpa,iwarp_ddp_rdmap", "-z", "expert,warn"];
     const [details = "", ...remarks] = (await run("tshark", args)).split(/^(?=Errors|Warns)/m);
     const frames = details.split(/^(?=Frame \d+:)/m).filter((text) => text.trim() !== "");
     return new Dissection(frames.map((text) => new DissectedFrame(text)), remarks.join(""));

@@ -9,8 +9,8 @@ import { NtStatus } from "../../src/smb/wire/status.ts";
 import { assertEquals, assertRejects } from "../assert.ts";
 import { testWith } from "../capabilities.ts";
 import { pattern } from "../smbdirect/sides.ts";
-import { Capture } from "./capture.ts";
-import { eventually, run } from "./process.ts";
+import { Capture, fieldsOf, SPNEGO_HINTS } from "./capture.ts";
+import { eventually } from "./process.ts";
 import { Samba } from "./samba.ts";
 import { connect, get, put } from "./smb_stage.ts";
 
@@ -34,13 +34,8 @@ const REQUESTS = [
   ...["TREE_DISCONNECT", "LOGOFF"],
 ];
 
-/** InfoType and class of each QUERY_INFO and SET_INFO: of files 1, of file systems 2 (MS-FSCC 2.4, 2.5). */
-const CLASSES = ["1 rename 10", "1 all 18", "1 end of file 20", "1 disposition 13", "2 full size 7"]
-  .map((each) => each.split(" "))
-  .map((words) => `${words[0]} ${words.at(-1)}`);
-
-/** What tshark has to say of Samba's NegTokenInit2, whose hints (MS-SPNG 2.2.1) it does not know. */
-const HINTS = "BER Error: OctetString expected but class:UNIVERSAL(0) Constructed tag:16 was unexpected";
+/** InfoType and class of rename, all, end of file, disposition, and of the file system's full size (MS-FSCC 2.4, 2.5). */
+const CLASSES = [[1, 10], [1, 18], [1, 20], [1, 13], [2, 7]];
 
 /** How the sessions differ: settings, the dialects offered and taken, and what leaves signed; ECHO is of no session. */
 const SESSIONS: readonly [string, SmbSettings, string, string, (command: string) => boolean][] = [
@@ -93,14 +88,14 @@ for (const [title, settings, offered, taken, signed] of SESSIONS) {
     assertEquals(await tshark("smb2.find.infolevel && smb2.flags.response == 0", "smb2.find.infolevel"), ["37", "37"]);
     const info = "smb2.class && smb2.flags.response == 0";
     const classes = await tshark(info, "smb2.class", "smb2.file_info.infolevel", "smb2.fs_info.infolevel");
-    assertEquals(classes.map((line) => line.trim().split(/\t+/).map(Number).join(" ")), CLASSES);
+    assertEquals(classes.map((line) => line.trim().split(/\t+/).map(Number)), CLASSES);
     const transfer = "smb2.flags.response == 0 && (smb2.read_length || smb2.write_length)";
     const lengths = await tshark(transfer, "smb2.read_length", "smb2.write_length");
     const sizes = [PIECE, PIECE, PIECE, SIZE % PIECE];
     assertEquals(lengths.map((line) => Number(line.trim())), [...sizes, ...sizes]);
 
     const bad = "_ws.malformed || _ws.short || _ws.unreassembled || _ws.expert.severity >= warning";
-    assertEquals(await tshark(bad, "smb2.cmd", "smb2.flags.response", "_ws.expert.message"), [`0\t1\t${HINTS}`]);
+    assertEquals(await tshark(bad, "smb2.cmd", "smb2.flags.response", "_ws.expert.message"), [`0\t1\t${SPNEGO_HINTS}`]);
   });
 }
 
@@ -137,14 +132,10 @@ async function session(server: SmbServer): Promise<void> {
   await share.close();
 }
 
-/** Asks tshark for fields of the frames of `file` that `filter` lets through, a line each. How fast TCP goes is its own. */
+/** Asks tshark for fields of the frames of `file` that `filter` lets through. How fast TCP goes is its own affair. */
 function dissector(file: string, port: number): (filter: string, ...fields: string[]) => Promise<string[]> {
-  return async (filter, ...fields) => {
-    const named = fields.flatMap((field) => ["-e", field]);
-    const about = ["-d", `tcp.port==${port},nbss`, "-o", "tcp.analyze_sequence_numbers:FALSE"];
-    const args = ["-r", file, ...about, "-Y", filter, "-T", "fields", ...named];
-    return (await run("tshark", args)).split("\n").filter((line) => line !== "");
-  };
+  const options = ["-d", `tcp.port==${port},nbss`, "-o", "tcp.analyze_sequence_numbers:FALSE"];
+  return (filter, ...fields) => fieldsOf(file, options, filter, ...fields);
 }
 
 /** Every request and answer; several in a frame where they are a chain. */
