@@ -17,23 +17,27 @@ const ROOT = new URL("../../", import.meta.url).pathname;
 const LONG = [4_097, 1 << 20, 100 << 20];
 const SHORT = [0, 1, 4_095];
 
-/** What moves the bytes, the capability it needs, where ksmbd is, and the way that leads there. */
-const WAYS: readonly [string, Capability, string, string][] = [
-  ["verbs:rxe0", "rxe", HOSTS.rxe0, "auto"],
-  ["verbs:siw0", "siw", HOSTS.siw0, "auto"],
-  ["iwarp", "siw", HOSTS.siw0, "iwarp"],
-  ["tcp", "rxe", HOSTS.rxe0, "off"],
+/** The network namespace of a host without an RDMA device, and what runs a program there. */
+const PEER = ["ip", "netns", "exec", "peer"];
+
+/** What moves the bytes, the capability it needs, where ksmbd is, the way that leads there, and from which host. */
+const WAYS: readonly [string, Capability, string, string, string[]][] = [
+  ["verbs:rxe0", "rxe", HOSTS.rxe0, "auto", []],
+  ["verbs:siw0", "siw", HOSTS.siw0, "auto", []],
+  ["iwarp", "siw", HOSTS.siw0, "auto", PEER],
+  ["tcp", "rxe", HOSTS.rxe0, "off", []],
 ];
 
-/** Starts `verbena` as its task does. */
-function verbena(args: string[]): Process {
+/** Starts `verbena` as its task does, by way of another program if there is one. */
+function verbena(args: string[], by: string[] = []): Process {
   const flags = ["run", "--quiet", "--no-check", "--cached-only", "--permission-set=client", "main.ts", ...args];
-  return new Process("deno", flags, { cwd: ROOT, env: { VERBENA_SMB_PASSWORD: ALICE.password }, name: "verbena" });
+  const [program = "", ...rest] = [...by, "deno", ...flags];
+  return new Process(program, rest, { cwd: ROOT, env: { VERBENA_SMB_PASSWORD: ALICE.password }, name: "verbena" });
 }
 
 /** Runs a command that must succeed with `--stats`, and what it told then. */
-async function statistics(args: string[]): Promise<Record<string, unknown>> {
-  await using process = verbena([...args, "--stats"]);
+async function statistics(args: string[], by: string[] = []): Promise<Record<string, unknown>> {
+  await using process = verbena([...args, "--stats"], by);
   const { code } = await process.ended;
   assertEquals(code, 0, process.tail());
   return JSON.parse(process.stderr.join("\n"));
@@ -60,7 +64,7 @@ async function makeFolder(): Promise<AsyncDisposable & { path: string }> {
   };
 }
 
-for (const [way, capability, hostname, rdma] of WAYS) {
+for (const [way, capability, hostname, rdma, by] of WAYS) {
   await testWith([capability], `cp brings files of every size to ksmbd and back over ${way}`, async () => {
     await using ksmbd = await Ksmbd.start();
     await using folder = await makeFolder();
@@ -70,10 +74,10 @@ for (const [way, capability, hostname, rdma] of WAYS) {
       await Deno.mkdir(here);
       for (const size of sizes) await Deno.writeFile(`${here}/${size}`, pattern(size, size & 0xff));
       const sent = await digests(here);
-      const up = await statistics(["cp", "-r", "--rdma", rdma, here, `${url}/`]);
+      const up = await statistics(["cp", "-r", "--rdma", rdma, here, `${url}/`], by);
       assertEquals(await digests(`${ksmbd.path()}/${name}`), sent);
       await Deno.remove(here, { recursive: true });
-      const down = await statistics(["cp", "-r", "--rdma", rdma, `${url}/${name}`, folder.path]);
+      const down = await statistics(["cp", "-r", "--rdma", rdma, `${url}/${name}`, folder.path], by);
       assertEquals(await digests(here), sent);
       assertEquals([up["transport"], down["transport"]], [way, way]);
       if (name === "short") continue;
