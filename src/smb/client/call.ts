@@ -48,6 +48,8 @@ export interface Call<T> {
   decode(view: DataView, at: number, length: number, header: Header, elsewhere: number): T;
   /** What an answer with an error's status means, where that is no error; undefined for one that is. */
   otherwise?(status: number): T | undefined;
+  /** Undoes what the server carried out though the request was given up; called with the answer. */
+  undo?(value: T): void;
 }
 
 /** The connection ended before an answer came. */

@@ -357,6 +357,9 @@ export class Exchange {
     const { status } = header;
     if (link.cancelled) {
       this.#settle(link, link.reject, call.signal?.reason);
+      if (call.undo !== undefined && !hasErrorBody(call.command, status)) {
+        call.undo(call.decode(view, at, length, header, elsewhere));
+      }
       return;
     }
     try {

@@ -439,11 +439,15 @@ export class SmbFile implements AsyncDisposable {
     signal: AbortSignal | undefined,
   ): Promise<void> {
     const lock = { offset: BigInt(offset), length: BigInt(length), flags };
-    await this.#run(
-      false,
-      signal,
-      (handle) => handle.session.call(handle.tree, lockCall(what, handle.fileId, [lock], waits, signal)),
-    );
+    await this.#run(false, signal, ({ session, tree, fileId }) => {
+      const call = lockCall(what, fileId, [lock], waits, signal);
+      if (flags === LockFlag.UNLOCK) return session.call(tree, call);
+      const undo = (): void => {
+        const unlock = lockCall(what, fileId, [{ ...lock, flags: LockFlag.UNLOCK }], false, undefined);
+        session.call(tree, unlock).catch(() => {}); // it was closed, and unlocked with that
+      };
+      return session.call(tree, { ...call, undo });
+    });
   }
 }
 

@@ -156,7 +156,7 @@ async function create(
     ? OplockLevel.BATCH
     : OplockLevel.NONE;
   const call = createCall(`open ${plan.what}`, { ...request, oplock, contexts }, signal);
-  const response = await session.call(tree, call);
+  const response = await session.create(tree, call);
   return handleOf(session, tree, response);
 }
 

@@ -5,6 +5,7 @@
  */
 import { CapabilityError, VerbenaError, WireError } from "../../rdma/errors.ts";
 import { BREAK_ACK_REQUIRED, decodeBreak } from "../wire/break.ts";
+import type { CreateResponse } from "../wire/create.ts";
 import { decodeEmpty, encodeEmpty } from "../wire/empty.ts";
 import { Command } from "../wire/header.ts";
 import {
@@ -20,6 +21,7 @@ import type { Call } from "./call.ts";
 import { Exchange } from "./exchange.ts";
 import { logOn, type LogonRequest } from "./logon.ts";
 import { type Agreement, negotiate } from "./negotiation.ts";
+import { closeCall } from "./requests.ts";
 import type { ResolvedSettings } from "./settings.ts";
 import type { SmbStatistics } from "./statistics.ts";
 import { TransferMemory } from "./transfer_memory.ts";
@@ -147,6 +149,14 @@ export class Session {
   /** Carries out a request on a share. */
   call<T>(tree: Tree, call: Call<T>): Promise<T> {
     return this.exchange.call(this.#onTree(tree, call));
+  }
+
+  /** Opens a file. One that the server opens though the request was given up is closed again. */
+  create(tree: Tree, call: Call<CreateResponse>): Promise<CreateResponse> {
+    const undo = ({ fileId }: CreateResponse): void => {
+      this.call(tree, closeCall(call.what, fileId)).catch(() => {}); // the connection ended, and closed it too
+    };
+    return this.call(tree, Object.assign(call, { undo }));
   }
 
   /** Carries out related requests on a share, in one message. */

@@ -143,9 +143,14 @@ export class SmbShare implements AsyncDisposable {
     const request = openRequest(within, access, CreateOption.DIRECTORY_FILE);
     // the listing's place is the handle's: where the connection is lost after the first answer, it starts anew
     const { session, tree, fileId, first } = await this.#run(true, signal, async (session, tree) => {
-      const { fileId } = await session.call(tree, createCall(what, request, signal));
-      const first = await session.call(tree, listCall(what, fileId, pattern, session.querySize, true, signal));
-      return { session, tree, fileId, first };
+      const { fileId } = await session.create(tree, createCall(what, request, signal));
+      try {
+        const first = await session.call(tree, listCall(what, fileId, pattern, session.querySize, true, signal));
+        return { session, tree, fileId, first };
+      } catch (error) {
+        await closeQuietly(session, tree, what, fileId);
+        throw error;
+      }
     });
     try {
       for (let entries = first; entries.length > 0;) {
@@ -245,7 +250,7 @@ export class SmbShare implements AsyncDisposable {
     const what = `watch ${this.#what(within)}`;
     const request = openRequest(within, FileAccess.READ_DATA, CreateOption.DIRECTORY_FILE);
     const { session, tree, fileId } = await this.#run(true, signal, async (session, tree) => {
-      const { fileId } = await session.call(tree, createCall(what, request, signal));
+      const { fileId } = await session.create(tree, createCall(what, request, signal));
       return { session, tree, fileId };
     });
     try {
