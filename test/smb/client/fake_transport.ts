@@ -10,9 +10,6 @@ import { SmbStatistics } from "../../../src/smb/client/statistics.ts";
 import type { SmbTransport, TransportEvents } from "../../../src/smb/client/transport.ts";
 import { assert } from "../../assert.ts";
 
-/** Messages that start like one of SMB are asked where they go from this length on. */
-const LONG = 65_533;
-
 /** The transport. */
 export class FakeTransport implements SmbTransport {
   readonly name = "fake";
@@ -28,6 +25,8 @@ export class FakeTransport implements SmbTransport {
   onSend: ((message: Uint8Array<ArrayBuffer>) => void) | undefined;
   /** While set, nothing that is sent leaves before this is fulfilled. */
   stalled: Promise<void> | undefined;
+  /** From which length on it asks where a message's payload goes. */
+  longFrom = 65_533;
   readonly #end = Promise.withResolvers<VerbenaError | undefined>();
   #events: TransportEvents | undefined;
   #over = false;
@@ -73,7 +72,9 @@ export class FakeTransport implements SmbTransport {
   }
 
   #place(message: Uint8Array): [view: Uint8Array, elsewhere: number] {
-    const placement = message.length < LONG ? undefined : this.#events?.place(message.slice(0, 256), message.length);
+    const placement = message.length < this.longFrom
+      ? undefined
+      : this.#events?.place(message.slice(0, 256), message.length);
     if (placement === undefined) return [message, 0];
     placement.into.set(message.subarray(placement.offset));
     return [message.subarray(0, placement.offset), placement.into.length];
