@@ -17,9 +17,13 @@ export interface PieceSink {
   write(offset: number, length: number, buffer: TransferBuffer): Promise<void>;
 }
 
-/** The writer. */
+/**
+ * The writer. No piece is begun before the one `depth` pieces ahead of it is done: where all ends early, what lies before
+ * the last `depth` pieces of what was written is whole, and can be gone on from.
+ */
 export class PieceWriter {
-  readonly #underWay = new Set<Promise<void>>();
+  /** In the order of the file. */
+  readonly #underWay: Promise<void>[] = [];
   #buffer: TransferBuffer | undefined;
   #filled = 0;
   #capacity = 0;
@@ -35,7 +39,7 @@ export class PieceWriter {
   async space(): Promise<Uint8Array> {
     this.#check();
     if (this.#buffer === undefined) {
-      while (this.#underWay.size >= this.sink.depth()) await Promise.race(this.#underWay);
+      while (this.#underWay.length >= this.sink.depth()) await this.#underWay.shift();
       this.#check();
       this.#capacity = this.sink.size();
       this.#buffer = await this.sink.lend(this.#capacity);
@@ -79,7 +83,7 @@ export class PieceWriter {
   async abandon(): Promise<void> {
     this.#buffer?.[Symbol.dispose]();
     this.#buffer = undefined;
-    await Promise.all(this.#underWay);
+    await Promise.all(this.#underWay.splice(0));
   }
 
   #write(): void {
@@ -90,11 +94,8 @@ export class PieceWriter {
     this.#next += length;
     const writing = this.sink.write(offset, length, buffer)
       .catch((error) => void (this.#failure ??= { error }))
-      .finally(() => {
-        buffer[Symbol.dispose]();
-        this.#underWay.delete(writing);
-      });
-    this.#underWay.add(writing);
+      .finally(() => buffer[Symbol.dispose]());
+    this.#underWay.push(writing);
   }
 
   #check(): void {
