@@ -76,7 +76,11 @@ export async function copyFile(task: CopyTask, options: CopyOptions, watcher: Co
     await target.rename(partial, to, options.force);
     return copied;
   } catch (error) {
-    await written[Symbol.asyncDispose]();
+    try {
+      await written[Symbol.asyncDispose]();
+    } catch (closing) { // what went wrong before it matters more
+      watcher.warn(reasonOf(closing));
+    }
     if (!options.resume || error instanceof CorruptCopy) await removePartial(target, partial, watcher);
     throw error;
   }

@@ -27,6 +27,8 @@ export interface Place {
 export interface CopyRequest {
   /** Whether directories are copied. */
   readonly recursive: boolean;
+  /** Whether several sources were named, though perhaps only one was found: the target is a directory then. */
+  readonly several?: boolean;
   /** Gives up. */
   readonly signal: AbortSignal;
   /** Told of each source that cannot be copied; the others are. */
@@ -53,7 +55,7 @@ export async function* planCopy(
   const { tree } = target;
   const there = await tree.stat(target.path, { follow: true, signal });
   const into = there?.directory === true;
-  if (!into && (sources.length > 1 || (target.slash && !request.recursive))) {
+  if (!into && (sources.length > 1 || request.several === true || (target.slash && !request.recursive))) {
     throw new VerbenaError(
       `${tree.show(target.path)}: ${there === undefined ? "there is no such" : "it is no"} directory`,
     );

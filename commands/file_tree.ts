@@ -6,6 +6,8 @@
 
 /** What is known of a file or directory. */
 export interface FileInfo {
+  /** Tells it apart from whatever else had the path, or has it elsewhere; undefined where nothing does. */
+  readonly id?: string;
   /** Bytes. */
   readonly size: number;
   /** Whether it is a directory. */

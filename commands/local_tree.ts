@@ -66,7 +66,7 @@ export const localTree: FileTree = {
     try {
       await Deno.mkdir(path);
     } catch (error) {
-      if (error instanceof Deno.errors.AlreadyExists && (await localTree.stat(path, FOLLOWING))?.directory) return;
+      if (error instanceof Deno.errors.AlreadyExists && (await localTree.stat(path, NOT_FOLLOWING))?.directory) return;
       throw systemError("make the directory", path, error);
     }
   },
@@ -95,6 +95,8 @@ function isWindowsName(name: string): boolean {
 const GONE: FileInfo = { size: 0, directory: false, link: false, special: false, modified: 0 };
 
 const FOLLOWING = { follow: true, signal: AbortSignal.any([]) };
+/** A link in a directory that is copied into leads elsewhere: it is no directory of the copy. */
+const NOT_FOLLOWING = { follow: false, signal: AbortSignal.any([]) };
 
 /** Gives a file a second name, which fails where that is taken; false where the file system has no second names. */
 async function linked(from: string, to: string): Promise<boolean> {
@@ -109,9 +111,16 @@ async function linked(from: string, to: string): Promise<boolean> {
 }
 
 function infoOf(stat: Deno.FileInfo): FileInfo {
-  const { size, isFile, isDirectory, isSymlink, mtime } = stat;
+  const { size, isFile, isDirectory, isSymlink, mtime, dev, ino } = stat;
   const special = !isFile && !isDirectory && !isSymlink;
-  return { size, directory: isDirectory, link: isSymlink, special, modified: mtime?.getTime() ?? 0 };
+  return {
+    size,
+    directory: isDirectory,
+    link: isSymlink,
+    special,
+    modified: mtime?.getTime() ?? 0,
+    id: `${dev}:${ino}`,
+  };
 }
 
 function systemError(call: string, path: string, error: unknown): unknown {
@@ -264,13 +273,20 @@ class LocalFile implements SourceFile, TargetFile {
     await this.#file.utime(new Date(), new Date(time));
   }
 
-  close(): Promise<void> {
-    if (this.#open) this.#file.close();
-    this.#open = false;
-    return Promise.resolve();
+  // What a network's file system or a quota has against the last bytes is told by close(2), which Deno keeps to itself.
+  async close(): Promise<void> {
+    try {
+      if (this.#open) await this.#file.syncData();
+    } catch (error) {
+      throw systemError("write", this.path, error);
+    } finally {
+      await this[Symbol.asyncDispose]();
+    }
   }
 
   [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
+    if (this.#open) this.#file.close();
+    this.#open = false;
+    return Promise.resolve();
   }
 }

@@ -24,7 +24,7 @@ export interface SourceIdentity {
  * another where the source has changed since.
  */
 export function partialName(name: string, { source, info, unsettled }: SourceIdentity): string {
-  const identity = JSON.stringify([name, source, info.size, info.modified, unsettled]);
+  const identity = JSON.stringify([name, source, info.id ?? "", info.size, info.modified, unsettled]);
   const suffix = `.partial-${createHash("sha256").update(identity).digest("hex").slice(0, 16)}`;
   let kept = Array.from(name);
   const encoder = new TextEncoder();

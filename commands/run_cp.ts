@@ -90,7 +90,12 @@ async function copyAll(
   const { stop } = context;
   const progress = new Progress(performance.now());
   using _shown = showProgress(progress, options, context);
-  const request = { recursive: options.recursive, signal: stop, failed: (error: unknown) => failures.add(error) };
+  const request = {
+    recursive: options.recursive,
+    several: options.sources.length > 1,
+    signal: stop,
+    failed: (error: unknown) => failures.add(error),
+  };
   const watcher = {
     skipped: (bytes: number) => progress.skip(bytes),
     copied: (bytes: number) => void (progress.bytes += bytes),

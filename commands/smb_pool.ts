@@ -114,6 +114,8 @@ export class SmbPool implements SmbSource, AsyncDisposable {
       const server = this.#logOn(name, configured, held);
       entry = { server, shares: new Map(), held, uses: 0, timer: undefined };
       this.#entries.set(name, entry);
+      const refused = entry;
+      server.catch(() => this.#drop(name, refused)); // the next one who asks tries anew
     }
     clearTimeout(entry.timer);
     entry.uses++;
@@ -260,7 +262,8 @@ class File implements SmbOpenFile {
   }
 
   async currentVersion(): Promise<string> {
-    return versionOf(await this.#file.refresh());
+    // of the same handle: its own number says nothing new, and servers may number files otherwise as they open them
+    return versionOf({ ...await this.#file.refresh(), fileId: this.#file.stat.fileId });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

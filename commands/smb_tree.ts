@@ -123,8 +123,8 @@ export class SmbTree implements FileTree {
 
 // A file that is a reparse point is tried: servers keep files in special ways of which readers see nothing, and what
 // cannot be followed they refuse to open.
-function infoOf({ size, directory, link, modified }: ShareStat): FileInfo {
-  return { size, directory, link: link && directory, special: false, modified };
+function infoOf({ size, directory, link, modified, fileId }: ShareStat): FileInfo {
+  return { size, directory, link: link && directory, special: false, modified, id: fileId.toString(16) };
 }
 
 /** A file that is read. */

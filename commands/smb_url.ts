@@ -189,5 +189,5 @@ function encode(text: string): string {
 
 /** A text that may be a URL, without what may be a password, quoted. */
 function quoted(text: string): string {
-  return JSON.stringify(text.replace(/^([a-z][a-z0-9+.-]*:\/*[^/@:]*):.*@/isu, "$1:…@"));
+  return JSON.stringify(text.replace(/^([a-z][a-z0-9+.-]*:\/*[^/:]*):.*@/isu, "$1:…@"));
 }

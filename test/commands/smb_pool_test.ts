@@ -3,7 +3,7 @@ import { parseConfig } from "../../commands/smb_config.ts";
 import { type PoolOptions, SmbPool } from "../../commands/smb_pool.ts";
 import { HttpError } from "../../routes/http_error.ts";
 import type { SmbOpenDirectory, SmbOpenFile } from "../../routes/v1/smb_source.ts";
-import { ConfigError, SystemError } from "../../src/rdma/errors.ts";
+import { ConfigError, SystemError, VerbenaError } from "../../src/rdma/errors.ts";
 import { ProviderRegistry } from "../../src/rdma/registry.ts";
 import { NtStatus, NtStatusError } from "../../src/smb/mod.ts";
 import { assertEquals, assertRejects } from "../assert.ts";
@@ -129,12 +129,14 @@ Deno.test("a pool lets go of a server that nobody reads from, and logs on anew f
 });
 
 Deno.test("a log-on that fails is tried again for the next who asks", async () => {
-  const stage = new PoolStage();
-  stage.refusal = new SystemError("connect", "ECONNREFUSED");
-  await assertRejects(() => stage.open("a"), SystemError);
-  stage.refusal = undefined;
-  assertEquals([await stage.touch("a"), stage.connections.length], ["directory", 2]);
-  await stage.pool[Symbol.asyncDispose]();
+  for (const refusal of [new SystemError("connect", "ECONNREFUSED"), new NtStatusError("log on", 0xc000_006d)]) {
+    const stage = new PoolStage();
+    stage.refusal = refusal;
+    await assertRejects(() => stage.open("a"), VerbenaError);
+    stage.refusal = undefined;
+    assertEquals([await stage.touch("a"), stage.connections.length], ["directory", 2]);
+    await stage.pool[Symbol.asyncDispose]();
+  }
 });
 
 Deno.test("what a server refuses leaves the connection; one that is lost is made anew", async () => {

@@ -55,6 +55,10 @@ Deno.test("parseSmbUrl() says what is wrong, and never the password", () => {
     ["smb:nas/data", '"smb:nas/data": want a URL, as in smb://user@nas/share/path'],
     ["smb://nas", '"smb://nas": the share is missing: smb://nas/SHARE'],
     ["smb://u:secret@nas/", '"smb://u:…@nas/": the share is missing: smb://nas/SHARE'],
+    [
+      "smb://ada@corp.example:100%@nas/data",
+      '"smb://ada@corp.example:…@nas/data": the password is not well percent-encoded: % alone is written %25',
+    ],
     ["smb://@nas/data", '"smb://@nas/data": the user has no name'],
     ["smb://nas/data/100%", '"smb://nas/data/100%": the path is not well percent-encoded: % alone is written %25'],
     ["smb://nas/data/%ff", '"smb://nas/data/%ff": the path is not well percent-encoded: % alone is written %25'],

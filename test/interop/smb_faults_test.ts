@@ -236,3 +236,18 @@ await testWith(["samba"], "two writers of one file at once are told as SHARING_V
   const share = await server.openShare("share");
   await assertStatus(() => share.open("file", { write: true }), NtStatus.SHARING_VIOLATION);
 });
+
+await testWith(
+  ["samba"],
+  "a file whose server forgot it before it was closed is told, as its last bytes may be",
+  async () => {
+    await using stage = await openSmbStage();
+    const { samba, share } = stage;
+    const file = await share.open("file", { write: true, create: true });
+    await file.write(0, pattern(100_000));
+    await samba.restart();
+    const error = await assertRejects(() => file.close(), SystemError, "what was written last may be missing");
+    assertEquals(error.code, "ESTALE");
+    await file.close();
+  },
+);

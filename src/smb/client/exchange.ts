@@ -4,7 +4,7 @@
  * @module
  */
 import { Deadline } from "../../rdma/deadline.ts";
-import { SystemError, VerbenaError, WireError } from "../../rdma/errors.ts";
+import { reasonOf, SystemError, VerbenaError, WireError } from "../../rdma/errors.ts";
 import { isTransformed } from "../security/transform.ts";
 import { splitChain } from "../wire/compound.ts";
 import { decodeEmpty, encodeEmpty } from "../wire/empty.ts";
@@ -247,8 +247,7 @@ export class Exchange {
     try {
       await this.transport.send(frame, payload);
     } catch (error) {
-      if (!(error instanceof VerbenaError)) throw error;
-      this.fail(error);
+      this.fail(error instanceof VerbenaError ? error : new SystemError("send over SMB", "EIO", reasonOf(error)));
     }
   }
 

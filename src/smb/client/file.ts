@@ -35,6 +35,7 @@ export class SmbFile implements AsyncDisposable {
   #lease = 0;
   #closed = false;
   #locked = false;
+  #written = false;
 
   /** Made by {@linkcode SmbShare.open}. */
   constructor(
@@ -172,7 +173,7 @@ export class SmbFile implements AsyncDisposable {
     return new PieceWriter(offset, {
       size: () => this.#transfers.most(this.#handle, "write"),
       depth: () => this.#depth("write"),
-      lend: (size) => this.#lend("write", size),
+      lend: (size) => this.#lend("write", size, options.signal),
       write: (at, length, buffer) => this.#writePiece(at, length, buffer, options.signal),
     });
   }
@@ -267,12 +268,33 @@ export class SmbFile implements AsyncDisposable {
     await this.#lock(what, offset, length, LockFlag.UNLOCK, false, options.signal);
   }
 
-  /** Closes it. Idempotent. Throws what the server found only now, such as a full disk. */
+  /**
+   * Closes it. Idempotent. Throws what the server found only now, such as a full disk; and of a file that was written,
+   * whose connection was lost before this was answered, that what was written last may be missing.
+   */
   async close(): Promise<void> {
+    if (this.#closed) return;
+    if (!this.#written) return await this.#closeQuietly();
+    try {
+      const what = `close ${this.plan.what}`;
+      await this.#run(true, undefined, ({ session, tree, fileId }) => session.call(tree, closeCall(what, fileId)));
+    } finally {
+      this.#closed = true;
+      this.#unwatch();
+    }
+  }
+
+  /** {@linkcode close}, without a word about a connection that is lost. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#closeQuietly();
+  }
+
+  async #closeQuietly(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
     this.#unwatch();
     const reopened = await this.#reopening?.catch(() => undefined); // whoever wanted it was told
+    this.#unwatch(); // opening it again watched it again
     const { session, tree, fileId } = reopened ?? this.#handle;
     if (session.over) return; // the server has closed it too, or will when a durable handle is not asked for again
     try {
@@ -280,11 +302,6 @@ export class SmbFile implements AsyncDisposable {
     } catch (error) {
       if (!(error instanceof ConnectionLost)) throw error;
     }
-  }
-
-  /** {@linkcode close}. */
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.close();
   }
 
   #take(handle: OpenHandle): void {
@@ -341,7 +358,7 @@ export class SmbFile implements AsyncDisposable {
       if (!this.#transfers.direct(handle, into.length)) {
         return await this.#transfers.read(handle, offset, into.length, plain(into), signal);
       }
-      using buffer = await handle.session.memory.lend("read", into.length, true);
+      using buffer = await handle.session.memory.lend("read", into.length, true, signal);
       const count = await this.#transfers.read(handle, offset, into.length, buffer, signal);
       copyOut(buffer.pieces, into.subarray(0, count));
       return count;
@@ -349,12 +366,13 @@ export class SmbFile implements AsyncDisposable {
   }
 
   async #writeFrom(offset: number, from: Uint8Array, signal: AbortSignal | undefined): Promise<void> {
+    this.#written = true;
     await this.#run(true, signal, async (handle) => {
       if (!this.#transfers.direct(handle, from.length)) {
         await this.#transfers.write(handle, offset, from.length, plain(from), signal);
         return;
       }
-      using buffer = await handle.session.memory.lend("write", from.length, true);
+      using buffer = await handle.session.memory.lend("write", from.length, true, signal);
       copyIn(from, buffer.pieces);
       await this.#transfers.write(handle, offset, from.length, buffer, signal);
     });
@@ -368,18 +386,18 @@ export class SmbFile implements AsyncDisposable {
     return await this.#run(true, signal, async (handle) => {
       using lending = new DisposableStack();
       const direct = this.#transfers.direct(handle, size);
-      const buffer = lending.use(await handle.session.memory.lend("read", size, direct));
+      const buffer = lending.use(await handle.session.memory.lend("read", size, direct, signal));
       const count = await this.#transfers.read(handle, offset, size, buffer, signal);
       lending.move();
       return { buffer, count, size };
     });
   }
 
-  async #lend(direction: "read" | "write", size: number): Promise<TransferBuffer> {
+  async #lend(direction: "read" | "write", size: number, signal: AbortSignal | undefined): Promise<TransferBuffer> {
     return await this.#run(
       true,
-      undefined,
-      (handle) => handle.session.memory.lend(direction, size, this.#transfers.direct(handle, size)),
+      signal,
+      (handle) => handle.session.memory.lend(direction, size, this.#transfers.direct(handle, size), signal),
     );
   }
 
@@ -390,16 +408,17 @@ export class SmbFile implements AsyncDisposable {
     buffer: TransferBuffer,
     signal: AbortSignal | undefined,
   ): Promise<void> {
+    this.#written = true;
     await this.#run(true, signal, async (handle) => {
-      if (buffer.owner === undefined || buffer.owner === handle.session.memory) {
+      const direct = this.#transfers.direct(handle, length);
+      if (buffer.owner === handle.session.memory || (buffer.owner === undefined && !direct)) {
         // a short end goes as a short file does
-        const payload = this.#transfers.direct(handle, length) || length > (buffer.pieces[0]?.length ?? 0)
+        const payload = direct || length > (buffer.pieces[0]?.length ?? 0)
           ? buffer
           : plain(buffer.pieces[0] as Uint8Array);
         return await this.#transfers.write(handle, offset, length, payload, signal);
       }
-      const direct = this.#transfers.direct(handle, length);
-      using another = await handle.session.memory.lend("write", length, direct);
+      using another = await handle.session.memory.lend("write", length, direct, signal);
       let at = 0;
       for (const piece of buffer.pieces) {
         copyIn(piece.subarray(0, length - at), another.pieces, at);

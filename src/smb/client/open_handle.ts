@@ -10,7 +10,7 @@ import { type CreateRequestContexts, type Lease, LeaseState } from "../wire/crea
 import { Dialect } from "../wire/negotiate.ts";
 import { NtStatus } from "../wire/status.ts";
 import type { BreakListener, Session, Tree } from "./session.ts";
-import { createCall, leaseCall, oplockCall } from "./requests.ts";
+import { closeCall, createCall, leaseCall, oplockCall } from "./requests.ts";
 import { type SmbStat, statOf } from "./stat.ts";
 import { NtStatusError } from "./status_error.ts";
 
@@ -100,10 +100,9 @@ export async function reopenHandle(
   const { stat } = handle;
   const same = stat.fileId === lost.stat.fileId && stat.created === lost.stat.created &&
     stat.size === lost.stat.size && stat.modifiedTime === lost.stat.modifiedTime;
-  if (!same) {
-    throw new SystemError(`open ${plan.what} again`, "ESTALE", "the file changed while the connection was lost");
-  }
-  return handle;
+  if (same) return handle;
+  await session.call(tree, closeCall(`close ${plan.what}`, handle.fileId)).catch(() => {}); // what matters is told below
+  throw new SystemError(`open ${plan.what} again`, "ESTALE", "the file changed while the connection was lost");
 }
 
 /**

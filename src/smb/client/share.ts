@@ -113,9 +113,12 @@ export class SmbShare implements AsyncDisposable {
       options: CreateOption.NON_DIRECTORY_FILE | (options.writeThrough === true ? CreateOption.WRITE_THROUGH : 0),
       attributes: FileAttribute.NORMAL,
     };
-    const plan = planOf({ what: this.#what(within), request, writes: write, lease });
     const replayable = request.disposition !== Disposition.CREATE;
-    const handle = await this.#run(replayable, signal, (session, tree) => openHandle(session, tree, plan, signal));
+    const { plan, handle } = await this.#run(replayable, signal, async (session, tree) => {
+      // another attempt is another open: the server may have one by the names of the first
+      const plan = planOf({ what: this.#what(within), request, writes: write, lease });
+      return { plan, handle: await openHandle(session, tree, plan, signal) };
+    });
     return new SmbFile(this, within.replaceAll("\\", "/"), plan, handle);
   }
 

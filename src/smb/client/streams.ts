@@ -22,7 +22,14 @@ export function readableOf(pieces: AsyncGenerator<Uint8Array, void, void>): Read
 /** A stream into a writer. */
 export function writableOf(writer: PieceWriter): WritableStream<Uint8Array> {
   return new WritableStream<Uint8Array>({
-    write: (chunk) => writer.append(chunk),
+    async write(chunk) {
+      try {
+        await writer.append(chunk);
+      } catch (error) {
+        await writer.abandon(); // a sink that failed is neither closed nor aborted
+        throw error;
+      }
+    },
     async close() {
       await writer.finish();
     },

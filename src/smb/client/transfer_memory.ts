@@ -15,6 +15,8 @@ import type { SmbTransport } from "./transport.ts";
 
 /** The longest piece of registered memory; a longer request names several. */
 const LONGEST_PIECE = 1 << 20;
+/** How long registered memory is waited for, in milliseconds. */
+const PATIENCE = 1_000;
 /** Plain buffers that are kept for the next transfer. */
 const KEPT = 16;
 
@@ -67,17 +69,24 @@ export class TransferMemory implements Disposable {
   }
 
   /**
-   * Lends a buffer of `length` bytes, registered if `direct`. Waits in line while all that may be registered is lent.
+   * Lends a buffer of `length` bytes, registered if `direct`. While all that may be registered is lent it waits in line,
+   * but not for long: who has it may be waiting for whoever asks. It is then plain memory, whose bytes go within messages.
    *
-   * @throws ConnectionLost when the connection ended meanwhile.
+   * @throws ConnectionLost when the connection ended meanwhile; the signal's reason.
    */
-  async lend(direction: Direction, length: number, direct: boolean): Promise<TransferBuffer> {
+  async lend(direction: Direction, length: number, direct: boolean, signal?: AbortSignal): Promise<TransferBuffer> {
     if (!direct || this.#pools === undefined) return this.#lendPlain(length);
     const pool = this.#pools[direction];
-    if (length <= LONGEST_PIECE) return this.#registered([await acquire(pool, length)]);
-    const turn = this.#turn.then(() => acquireAll(pool, length));
+    const now = length <= LONGEST_PIECE ? pool.acquire(length) : undefined;
+    if (now !== undefined) return this.#registered([now]);
+    using patience = new Patience(signal);
+    const turn = this.#turn.then(() => acquireAll(pool, length, patience.signal));
     this.#turn = turn.catch(() => {});
-    return this.#registered(await turn);
+    const loans = await turn;
+    if (loans !== undefined) return this.#registered(loans);
+    signal?.throwIfAborted();
+    if (!this.#disposed) return this.#lendPlain(length);
+    throw new ConnectionLost("borrow registered memory", "ECONNRESET", "the connection ended", false);
   }
 
   /** Lends no more. The connection is over: nobody writes to or reads from what is still lent. */
@@ -120,19 +129,40 @@ export class TransferMemory implements Disposable {
   }
 }
 
-async function acquire(pool: RegisteredPool, length: number): Promise<PooledBuffer> {
-  const loan = await pool.acquireWhenFree(length);
-  if (loan === undefined) {
-    throw new ConnectionLost("borrow registered memory", "ECONNRESET", "the connection ended", false);
+/** A while, or until a signal aborts. */
+class Patience implements Disposable {
+  readonly signal: AbortSignal;
+  readonly #controller = new AbortController();
+  readonly #outer: AbortSignal | undefined;
+  readonly #end = (): void => this.#controller.abort();
+  readonly #timer: ReturnType<typeof setTimeout>;
+
+  constructor(outer: AbortSignal | undefined) {
+    this.signal = this.#controller.signal;
+    this.#outer = outer;
+    this.#timer = setTimeout(this.#end, PATIENCE);
+    outer?.addEventListener("abort", this.#end);
+    if (outer?.aborted) this.#end();
   }
-  return loan;
+
+  [Symbol.dispose](): void {
+    clearTimeout(this.#timer);
+    this.#outer?.removeEventListener("abort", this.#end);
+  }
 }
 
-async function acquireAll(pool: RegisteredPool, length: number): Promise<PooledBuffer[]> {
+/** All the pieces of a buffer, or none: undefined when `signal` aborts or the pool is disposed first. */
+async function acquireAll(
+  pool: RegisteredPool,
+  length: number,
+  signal: AbortSignal,
+): Promise<PooledBuffer[] | undefined> {
   using lending = new DisposableStack();
   const loans: PooledBuffer[] = [];
   for (let left = length; left > 0; left -= LONGEST_PIECE) {
-    loans.push(lending.use(await acquire(pool, Math.min(left, LONGEST_PIECE))));
+    const loan = await pool.acquireWhenFree(Math.min(left, LONGEST_PIECE), signal);
+    if (loan === undefined) return undefined;
+    loans.push(lending.use(loan));
   }
   lending.move();
   return loans;

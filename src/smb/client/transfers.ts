@@ -46,17 +46,21 @@ export class Transfers {
     return length >= this.settings.rdmaThreshold && handle.session.placesDirectly(handle.tree);
   }
 
-  /** The most bytes of one request; what is longer is to be split. */
-  most(handle: OpenHandle, direction: Direction): number {
+  /** The most bytes of one request, by RDMA or within the message; what is longer is to be split. */
+  most(handle: OpenHandle, direction: Direction, direct = this.#usuallyDirect(handle, direction)): number {
     const { session } = handle;
     const { transport } = session.exchange;
     const { readSize, writeSize } = this.settings;
     const [wanted, allowed, message] = direction === "read"
       ? [readSize, session.agreement.maxReadSize, transport.maxReceive]
       : [writeSize, session.agreement.maxWriteSize, transport.maxSend];
-    const direct = this.direct(handle, wanted);
-    const carried = direct ? transport.maxReadWriteSize : message - OVERHEAD;
+    const { registeredMemory } = this.settings;
+    const carried = direct ? Math.min(transport.maxReadWriteSize, registeredMemory) : message - OVERHEAD;
     return Math.max(1, Math.min(wanted, allowed, carried, session.exchange.mostPayload));
+  }
+
+  #usuallyDirect(handle: OpenHandle, direction: Direction): boolean {
+    return this.direct(handle, direction === "read" ? this.settings.readSize : this.settings.writeSize);
   }
 
   /** Reads `length` bytes at `offset` into `buffer`; fewer only where the file ends. */
@@ -69,7 +73,7 @@ export class Transfers {
   ): Promise<number> {
     let done = 0;
     while (done < length) {
-      const size = Math.min(length - done, this.most(handle, "read"));
+      const size = Math.min(length - done, this.most(handle, "read", isRegistered(buffer)));
       const count = await fitting(size, (most) => this.#readOnce(handle, offset, done, most, buffer, signal));
       if (count === 0) break;
       done += count;
@@ -87,7 +91,7 @@ export class Transfers {
   ): Promise<void> {
     let done = 0;
     while (done < length) {
-      const size = Math.min(length - done, this.most(handle, "write"));
+      const size = Math.min(length - done, this.most(handle, "write", isRegistered(buffer)));
       done += await fitting(size, (most) => this.#writeOnce(handle, offset, done, most, buffer, signal));
     }
   }
@@ -176,6 +180,10 @@ export class Transfers {
       },
     });
   }
+}
+
+function isRegistered(buffer: Payload): boolean {
+  return buffer.descriptors(0, 1) !== undefined;
 }
 
 function roomOf(descriptors: readonly BufferDescriptor[]): number {

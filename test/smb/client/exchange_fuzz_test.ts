@@ -105,7 +105,7 @@ const isMessage = ({ length }: Uint8Array): boolean => length >= 64;
 
 Deno.test("whatever a server says in a session, every request ends, with an answer or a proper error", async () => {
   const securities = PROTECTIONS.map((protection) => [protection, securityOf(protection)] as const);
-  await torment("hostile server, running exchange", Math.ceil(FUZZ_RUNS / 2), async (random) => {
+  await torment("hostile server, running exchange", Math.ceil(FUZZ_RUNS / 10), async (random) => {
     const [protection, security] = random.pick(securities);
     const set = stage(9);
     const { exchange, transport } = set;

@@ -4,7 +4,7 @@ import { TransferMemory } from "../../../src/smb/client/transfer_memory.ts";
 import type { SmbTransport } from "../../../src/smb/client/transport.ts";
 import { Channel } from "../../../src/smb/wire/channel.ts";
 import { Dialect } from "../../../src/smb/wire/negotiate.ts";
-import { assertEquals } from "../../assert.ts";
+import { assertEquals, assertRejects } from "../../assert.ts";
 import { FakeDomain } from "../../rdma/fake_domain.ts";
 
 const MIB = 1 << 20;
@@ -53,5 +53,22 @@ Deno.test("plain memory has no descriptors", async () => {
   const memory = memoryOf(undefined, Dialect.SMB_3_1_1);
   using buffer = await memory.lend("read", 5_000, true);
   assertEquals([buffer.descriptors(0, 5_000), buffer.owner], [undefined, undefined]);
+  memory[Symbol.dispose]();
+});
+
+Deno.test("while all registered memory is lent, a loan is plain after a while, and ends when it is given up", async () => {
+  const domain = new FakeDomain();
+  const memory = memoryOf(domain, Dialect.SMB_3_1_1);
+  const held = await Promise.all(Array.from({ length: 64 }, () => memory.lend("read", MIB, true)));
+  const controller = new AbortController();
+  const given = memory.lend("read", MIB, true, controller.signal);
+  const waiting = memory.lend("read", 2 * MIB, true);
+  controller.abort(new Error("no longer wanted"));
+  await assertRejects(() => given, Error, "no longer wanted");
+  using late = await waiting;
+  assertEquals([late.descriptors(0, 1), late.pieces.map(({ length }) => length)], [undefined, [2 * MIB]]);
+  for (const buffer of held) buffer[Symbol.dispose]();
+  using soon = await memory.lend("read", MIB, true);
+  assertEquals(soon.descriptors(0, MIB)?.length, 1);
   memory[Symbol.dispose]();
 });
