@@ -9,9 +9,8 @@ import { ALICE } from "../test/interop/smb_conf.ts";
 import { Samba } from "../test/interop/samba.ts";
 import { SmallDisk } from "../test/interop/small_disk.ts";
 import { megabytes, table } from "./figures.ts";
+import { runInLab } from "./lab.ts";
 import { compare, FILE_SIZE, smbclient, type SmbFigure, verbena } from "./smb_contenders.ts";
-
-const ROOT = new URL("../", import.meta.url).pathname;
 
 async function samba(rounds: number): Promise<void> {
   await using disk = await SmallDisk.mount(5 * FILE_SIZE); // in memory: a disk would be what is measured
@@ -29,14 +28,13 @@ async function samba(rounds: number): Promise<void> {
 }
 
 async function lab(rounds: number): Promise<void> {
-  const command = `deno run --quiet --no-check --cached-only -P=lab bench/smb_lab.ts ${rounds}`;
-  const { success, stdout } = await new Deno.Command("test/lab/lab.sh", {
-    args: ["run", "-t", "3600", `cd ${ROOT} && ${command}`],
-    cwd: ROOT,
-    stderr: "inherit", // its progress
-  }).output();
-  if (!success) throw new Error("the lab's part failed");
-  const [mounted, verbs, mountedTcp, tcp, iwarp] = JSON.parse(new TextDecoder().decode(stdout));
+  const [mounted, verbs, mountedTcp, tcp, iwarp] = await runInLab("smb_lab.ts", rounds) as [
+    SmbFigure,
+    SmbFigure,
+    SmbFigure,
+    SmbFigure,
+    SmbFigure,
+  ];
   show("ksmbd in the guest, each next to the kernel's client; aim: 0.8 of its rates over rxe", [
     [mounted, verbs],
     [mountedTcp, tcp, iwarp],

@@ -7,6 +7,7 @@
 // deno-lint-ignore-file no-console -- figures are what it is for
 import { run } from "../test/interop/process.ts";
 import { table } from "./figures.ts";
+import { runInLab } from "./lab.ts";
 import type { CallCosts } from "./verbs_calls.ts";
 import { CONTENDERS, type LabFigure } from "./verbs_lab.ts";
 
@@ -38,14 +39,7 @@ async function costs(reach: string): Promise<CallCosts> {
 }
 
 async function lab(rounds: number): Promise<void> {
-  const command = `deno run --quiet --no-check --cached-only -P=lab bench/verbs_lab.ts ${rounds}`;
-  const { success, stdout } = await new Deno.Command("test/lab/lab.sh", {
-    args: ["run", "-t", "3600", `cd ${ROOT} && ${command}`],
-    cwd: ROOT,
-    stderr: "inherit", // its progress
-  }).output();
-  if (!success) throw new Error("the lab's part failed");
-  const figures: LabFigure[] = JSON.parse(new TextDecoder().decode(stdout));
+  const figures = await runInLab("verbs_lab.ts", rounds) as LabFigure[];
   const [, first = "", second = ""] = CONTENDERS;
   console.log(
     `\nClient, server: medians of ${rounds} rounds; aim: latency at most ${AIMS.latency} ×, bandwidth ${AIMS.bandwidth} ×`,

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { SmbEntry, SmbStat } from "../src/smb/mod.ts";
 
 /** Whoever waits no longer aborts it. */
 export interface Abortable {
@@ -10,39 +11,11 @@ export interface Abortable {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** What is known of a file or directory. Sizes are bytes, times milliseconds since 1970. */
-export interface ShareStat {
-  /** Of its data. */
-  readonly size: number;
-  /** Taken on disk. */
-  readonly allocated: number;
-  /** `FileAttribute`s of MS-FSCC. */
-  readonly attributes: number;
-  /** Whether it is a directory. */
-  readonly directory: boolean;
-  /** Whether it is a reparse point: a link, or a file kept in some special way. */
-  readonly link: boolean;
-  /** When it was made. */
-  readonly created: number;
-  /** When it was last read. */
-  readonly accessed: number;
-  /** When its data last changed. */
-  readonly modified: number;
-  /** When anything of it last changed. */
-  readonly changed: number;
-  /** `modified` as a FILETIME. */
-  readonly modifiedTime: bigint;
-  /** Its number in the file system; 0 where there is none. */
-  readonly fileId: bigint;
-}
+/** What is known of a file or directory. */
+export type ShareStat = SmbStat;
 
 /** A name of a directory, and what it names. */
-export interface ShareEntry {
-  /** The name: one component of a path. */
-  readonly name: string;
-  /** What it names. */
-  readonly stat: ShareStat;
-}
+export type ShareEntry = SmbEntry;
 
 /** How a file is opened. */
 export interface ShareOpen extends Abortable {

@@ -7,6 +7,7 @@ import { formatAddress } from "../../rdma/address.ts";
 import { type VerbenaError, VerbsError } from "../../rdma/errors.ts";
 import type { ProtectionDomain, RdmaAddress } from "../../rdma/provider.ts";
 import { connectSmbDirect, type SmbDirectConnection } from "../../smbdirect/mod.ts";
+import { joined } from "./joined.ts";
 import type { ResolvedSettings } from "./settings.ts";
 import type { SmbTransport, TransportEvents } from "./transport.ts";
 
@@ -71,11 +72,4 @@ export class RdmaTransport implements SmbTransport {
     await this.connection.close({ linger: 0 });
     await this.closed;
   }
-}
-
-function joined(frame: Uint8Array, payload: Uint8Array): Uint8Array {
-  const whole = new Uint8Array(frame.length + payload.length);
-  whole.set(frame);
-  whole.set(payload, frame.length);
-  return whole;
 }

@@ -6,6 +6,7 @@
 import { formatAddress } from "../../rdma/address.ts";
 import { reasonOf, SystemError, VerbenaError } from "../../rdma/errors.ts";
 import type { RdmaAddress } from "../../rdma/provider.ts";
+import { joined } from "./joined.ts";
 import { MOST_TCP_MESSAGE, putTcpPrefix, TCP_PREFIX, TcpFraming } from "./tcp_framing.ts";
 import type { SmbTransport, TransportEvents } from "./transport.ts";
 
@@ -106,7 +107,7 @@ export class TcpTransport implements SmbTransport {
     let length = 0;
     const flush = async (): Promise<void> => {
       const [first] = together;
-      if (first !== undefined) await this.#writeAll(together.length === 1 ? first : joined(together, length));
+      if (first !== undefined) await this.#writeAll(together.length === 1 ? first : joined(...together));
       together = [];
       length = 0;
     };
@@ -135,16 +136,6 @@ export class TcpTransport implements SmbTransport {
     for (const { sent } of this.#queue.splice(0)) sent();
     this.#end.resolve(error);
   }
-}
-
-function joined(parts: readonly Uint8Array[], length: number): Uint8Array {
-  const whole = new Uint8Array(length);
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
 }
 
 function lost(peer: string, reason: string): SystemError {

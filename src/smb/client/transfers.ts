@@ -13,7 +13,6 @@ import {
   encodeReadRequest,
   encodeWriteRequest,
   IO_BUFFER_OFFSET,
-  READ_RESPONSE_LENGTH,
   ReadResponse,
 } from "../wire/io.ts";
 import { NtStatus } from "../wire/status.ts";
@@ -187,7 +186,7 @@ function isRegistered(buffer: Payload): boolean {
 }
 
 function roomOf(descriptors: readonly BufferDescriptor[]): number {
-  return Math.max(IO_BUFFER_OFFSET, READ_RESPONSE_LENGTH) + 16 + 16 * descriptors.length;
+  return IO_BUFFER_OFFSET + 16 + 16 * descriptors.length;
 }
 
 /** Tries with `length`, and with less where the server gives too few credits for it. */

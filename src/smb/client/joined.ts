@@ -1,0 +1,16 @@
+/**
+ * Pieces of a message in one.
+ *
+ * @module
+ */
+
+/** All of `parts`, one after another, in memory of their own. */
+export function joined(...parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const whole = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}
