@@ -10,6 +10,7 @@ export * from "./completion_reader.ts";
 export * from "./crc32c.ts";
 export * from "./deadline.ts";
 export * from "./errors.ts";
+export * from "./histogram.ts";
 export * from "./memory.ts";
 export * from "./pool.ts";
 export * from "./private_data.ts";
