@@ -1,0 +1,104 @@
+/**
+ * The rules of one service: whose tokens it takes, and what it gives without one to clients nearby.
+ *
+ * @module
+ */
+import { BlockList, isIP } from "node:net";
+import { ConfigError } from "../rdma/errors.ts";
+import type { KeySet } from "./keys.ts";
+import { type Grant, TokenVerifier } from "./token.ts";
+
+/** What clients nearby may ask for without a token, unless told: what `weed mount` asks its sidecar, which sends none. */
+export const DEFAULT_ANONYMOUS: readonly string[] = ["/health", "/read"];
+
+/** Who may do what. */
+export interface AccessRules {
+  /** Keys of tokens; without any, and without `seaweedReadKey`, no token is taken. */
+  readonly keys?: KeySet | undefined;
+  /** Ids of tokens that are not taken any more. */
+  readonly revoked?: ReadonlySet<string>;
+  /** SeaweedFS's `jwt.signing.read.key`, whose tokens name one needle. */
+  readonly seaweedReadKey?: Uint8Array | undefined;
+  /** Paths that need no token nearby, each with all below it. Default {@linkcode DEFAULT_ANONYMOUS}. */
+  readonly anonymous?: readonly string[];
+  /** Networks that count as nearby beside this machine, `10.0.0.0/8`. */
+  readonly trusted?: readonly string[];
+}
+
+/** Decides, by rules that may be replaced while it is in use. */
+export class Access {
+  #verifier!: TokenVerifier;
+  #anonymous!: readonly string[];
+  #trusted!: BlockList;
+
+  /** Throws ConfigError for a path or a network that is none. */
+  constructor(rules: AccessRules = {}) {
+    this.replace(rules);
+  }
+
+  /** Goes by other rules from now on; all of them or, where it throws ConfigError, none. */
+  replace(rules: AccessRules): void {
+    const { keys, revoked = new Set(), seaweedReadKey, anonymous = DEFAULT_ANONYMOUS, trusted = [] } = rules;
+    const networks = networksOf(trusted);
+    const paths = anonymous.map(checkPath);
+    this.#trusted = networks;
+    this.#anonymous = paths;
+    this.#verifier = new TokenVerifier(keys, revoked, seaweedReadKey);
+  }
+
+  /** What a token allows at `now`, milliseconds since 1970. Throws TokenError. */
+  grant(token: string, now: number): Grant | Promise<Grant> {
+    return this.#verifier.verify(token, now);
+  }
+
+  /** Whether a path needs no token nearby. It is compared by its segments, so that `/v1` is not `/v10`. */
+  isAnonymous(path: string): boolean {
+    return this.#anonymous.some((prefix) => path.startsWith(prefix) && isBoundary(path, prefix.length));
+  }
+
+  /** Whether an address is of a network that is trusted. */
+  isTrusted(address: string): boolean {
+    const family = isIP(address);
+    return family !== 0 && this.#trusted.check(address, family === 6 ? "ipv6" : "ipv4");
+  }
+
+  /** Whether an address is this machine's own, `127.0.0.0/8` or `::1`. */
+  isLoopback(address: string): boolean {
+    if (address === "127.0.0.1" || address === "::1") return true;
+    const family = isIP(address);
+    return family !== 0 && LOOPBACK.check(address, family === 6 ? "ipv6" : "ipv4");
+  }
+}
+
+const LOOPBACK = networksOf(["127.0.0.0/8", "::1/128"]);
+
+/** Networks in CIDR notation. Throws ConfigError. */
+function networksOf(trusted: readonly string[]): BlockList {
+  const networks = new BlockList();
+  for (const text of trusted) {
+    const [, address = "", length] = /^([0-9a-fA-F.:]+)(?:\/(\d{1,3}))?$/.exec(text) ?? [];
+    const family = isIP(address);
+    const bits = family === 6 ? 128 : 32;
+    const prefix = length === undefined ? bits : Number(length);
+    if (family === 0 || prefix > bits) {
+      throw new ConfigError(`network ${JSON.stringify(text.slice(0, 64))}: want one like 10.0.0.0/8 or fd00::/8`);
+    }
+    networks.addSubnet(address, prefix, family === 6 ? "ipv6" : "ipv4");
+  }
+  return networks;
+}
+
+/** A path without the slash at its end. Throws ConfigError. */
+function checkPath(path: string): string {
+  const segments = path.split("/").slice(1);
+  if (segments.at(-1) === "") segments.pop();
+  const wrong = segments.some((each) => each === "" || each === "." || each === ".." || /[\s?#%\\]/.test(each));
+  if (!path.startsWith("/") || wrong || segments.length === 0) {
+    throw new ConfigError(`anonymous path ${JSON.stringify(path.slice(0, 64))}: want one like /health or /v1/needles`);
+  }
+  return `/${segments.join("/")}`;
+}
+
+function isBoundary(path: string, at: number): boolean {
+  return path.length === at || path.charCodeAt(at) === 0x2f;
+}
