@@ -5,6 +5,7 @@
  * @module
  */
 import { COMPILERS } from "../ffi/generate.ts";
+import { installFromPypi } from "./interop/pip_install.ts";
 import { installWeed } from "./interop/weed_install.ts";
 
 /** What a test may need. */
@@ -21,12 +22,21 @@ export type Capability =
   | "kerberos"
   /** tshark, and the right to capture on the loopback interface. */
   | "tshark"
+  /** Prometheus' promtool, of Debian's prometheus. */
+  | "promtool"
+  /** The parser of OpenMetrics' authors, installed from PyPI on first use. */
+  | "prometheus-client"
+  /** A Chromium, for playwright-core. */
+  | "chromium"
   /** rdma-core's headers, and compilers for the architectures whose layouts are kept. */
   | "headers"
   /** An active port of the RDMA device rxe0, as the lab's guest has it. */
   | "rxe"
   /** An active port of the RDMA device siw0, as the lab's guest has it. */
   | "siw";
+
+/** The version of prometheus_client that tests ask. */
+export const PROMETHEUS_CLIENT_VERSION = "0.26.0";
 
 const probes: Record<Capability, () => Promise<void>> = {
   weed: async () => void await installWeed(),
@@ -35,6 +45,9 @@ const probes: Record<Capability, () => Promise<void>> = {
   mount: probeMount,
   kerberos: probeKerberos,
   tshark: probeTshark,
+  promtool: probePromtool,
+  "prometheus-client": async () => void await installFromPypi("prometheus_client", PROMETHEUS_CLIENT_VERSION),
+  chromium: probeChromium,
   headers: probeHeaders,
   rxe: () => probeDevice("rxe0"),
   siw: () => probeDevice("siw0"),
@@ -140,6 +153,18 @@ async function probeTshark(): Promise<void> {
   if (!await succeeds("tshark", ["--version"])) throw new Error("tshark not found: apt-get install tshark");
   if (!await succeeds("dumpcap", ["-q", "-i", "lo", "-a", "duration:0", "-w", "/dev/null"])) {
     throw new Error("dumpcap may not capture on lo: run as root, or join the group wireshark");
+  }
+}
+
+async function probePromtool(): Promise<void> {
+  if (!await succeeds("promtool", ["--version"])) {
+    throw new Error("promtool not found: apt-get install --no-install-recommends prometheus");
+  }
+}
+
+async function probeChromium(): Promise<void> {
+  if (!await succeeds("chromium", ["--version"])) {
+    throw new Error("chromium not found: apt-get install --no-install-recommends chromium");
   }
 }
 
