@@ -4,7 +4,12 @@
  * @module
  */
 import type { Log } from "../routes/log.ts";
-import { EngineServer, type EngineServerOptions } from "../src/engine/mod.ts";
+import {
+  type EngineConnectionInfo,
+  EngineServer,
+  type EngineServerOptions,
+  type RegionInfo,
+} from "../src/engine/mod.ts";
 import { formatAddress, type ProtectionDomain, type RdmaAddress, SystemError } from "../src/rdma/mod.ts";
 import type { Store } from "../src/seaweed/mod.ts";
 import { engineLog } from "./providers.ts";
@@ -75,6 +80,16 @@ export class EngineServers implements AsyncDisposable {
       sums.bytes += bytes;
     }
     return sums;
+  }
+
+  /** The connections of all together. */
+  connections(): readonly EngineConnectionInfo[] {
+    return this.#servers.flatMap((server) => server.connections());
+  }
+
+  /** Their registered memory. */
+  regions(): readonly RegionInfo[] {
+    return this.#servers.flatMap((server) => server.regions());
   }
 
   /** Stops listening, lets transfers under way leave within `grace` milliseconds, and closes every connection. */

@@ -17,6 +17,8 @@ export interface OpenReader extends AsyncDisposable {
   readonly reader: NeedleReader;
   /** Needles that are there to be tried; none where the volumes are someone else's. */
   readonly samples: readonly Sample[];
+  /** The engines of this process; undefined where there are none. */
+  readonly servers?: EngineServers | undefined;
 }
 
 /** Where an engine of this process listens: nobody else's business. */
@@ -35,7 +37,10 @@ export async function openReader(options: ServeOptions, version: string, log: Lo
     directories.push(directory);
     log.write("info", "no --dir and no --engine: serving a sample volume", { directory });
   }
-  if (directories.length > 0) addresses.push(await openOwnEngine(options, directories, version, log, opening));
+  const servers = directories.length === 0
+    ? undefined
+    : await openOwnEngine(options, directories, version, log, opening);
+  if (servers !== undefined) addresses.push(servers.address);
   const engines: EngineClient[] = [];
   for (const address of addresses) {
     const domains = await openDomains(options, address, log);
@@ -46,7 +51,7 @@ export async function openReader(options: ServeOptions, version: string, log: Lo
   opening.use(reader);
   await engineReader.settled(); // a ready line means ready, where an engine is there at all
   const moved = opening.move();
-  return { reader, samples, [Symbol.asyncDispose]: () => moved.disposeAsync() };
+  return { reader, samples, servers, [Symbol.asyncDispose]: () => moved.disposeAsync() };
 }
 
 async function withFallback(reader: NeedleReader, options: ServeOptions): Promise<NeedleReader> {
@@ -72,12 +77,11 @@ async function openOwnEngine(
   version: string,
   log: Log,
   stack: AsyncDisposableStack,
-): Promise<RdmaAddress> {
+): Promise<EngineServers> {
   const store = stack.use(openStore(directories, options.indexDirectory));
   const domains = await openDomains(options, OWN_ENGINE, log);
   const { maxSessions } = options;
-  const server = stack.use(await EngineServers.start(domains, OWN_ENGINE, store, { version, maxSessions }, log));
-  return server.address;
+  return stack.use(await EngineServers.start(domains, OWN_ENGINE, store, { version, maxSessions }, log));
 }
 
 /** Opens volume directories. Throws ConfigError when one is not there. */

@@ -13,7 +13,13 @@ import { Circuit } from "./circuit.ts";
 import { type Call, ConnectionLost, EngineConnection } from "./connection.ts";
 import type { Message, MessageData } from "./messages.ts";
 import type { EngineLog } from "./protocol.ts";
-import { type EngineHealth, ReadError, type ReadRequest } from "./reader.ts";
+import {
+  type EngineConnectionInfo,
+  type EngineHealth,
+  ReadError,
+  type ReadRequest,
+  type RegionInfo,
+} from "./reader.ts";
 import { toReadError } from "./refusal.ts";
 import { lendWithin, pause, unlessAborted } from "./waiting.ts";
 
@@ -41,7 +47,9 @@ export interface Fetched {
   readonly checksum: number;
   /** The engine's session. */
   readonly sessionId: string;
-  /** `iwarp`, `verbs:rxe0`. */
+  /** Whether RDMA placed them. */
+  readonly source: "rdma" | "local";
+  /** `iwarp`, `verbs:rxe0`, `local`. */
   readonly transport: string;
 }
 
@@ -126,6 +134,18 @@ export class EngineClient implements AsyncDisposable {
   /** Its registered memory. */
   get pool(): PoolStatistics {
     return this.#way.pool.statistics;
+  }
+
+  /** Its connection, where one stands. */
+  get connection(): EngineConnectionInfo | undefined {
+    return this.#connection?.info;
+  }
+
+  /** Its registered memory, region by region. */
+  regions(): RegionInfo[] {
+    const { domain: { transport }, pool } = this.#way;
+    const owner = `engine client ${this.name}`;
+    return pool.regions().map((region) => ({ owner, transport, ...region }));
   }
 
   /** The longest range of one read, in bytes. */
@@ -236,11 +256,13 @@ export class EngineClient implements AsyncDisposable {
     if (!success) {
       throw new ReadError("corrupt", `the bytes received have CRC-32C ${crc}, the needle has ${expected_crc}`);
     }
+    connection.bytes += request.size;
     return {
       buffer,
       needleSize: Number(needle_size),
       checksum: expected_crc,
       sessionId: session_id,
+      source: "rdma",
       transport,
     };
   }

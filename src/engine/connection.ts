@@ -3,12 +3,13 @@
  *
  * @module
  */
+import { formatAddress } from "../rdma/address.ts";
 import { reasonOf, SystemError, type VerbenaError, WireError } from "../rdma/errors.ts";
 import type { Closure, ProtectionDomain, RdmaAddress } from "../rdma/provider.ts";
 import { connectSmbDirect, type SmbDirectConnection } from "../smbdirect/mod.ts";
 import { decodeMessage, encodeMessage, type Message, type MessageData, type MessageType } from "./messages.ts";
 import { ENGINE_MESSAGES } from "./protocol.ts";
-import { ReadError } from "./reader.ts";
+import { type EngineConnectionInfo, ReadError } from "./reader.ts";
 
 /** How a connection is made; milliseconds. */
 export interface EngineConnectionOptions {
@@ -56,13 +57,19 @@ export class ConnectionLost extends ReadError {
   }
 }
 
+let made = 0;
+
 /** The connection. */
 export class EngineConnection {
+  /** Bytes of the ranges that came over it. */
+  bytes = 0;
   /** Fulfilled once it is over and every call is settled. */
   readonly closed: Promise<Closure>;
   readonly #connection: SmbDirectConnection;
   readonly #options: EngineConnectionOptions;
   readonly #pending = new Map<number, Pending>(); // oldest first
+  readonly #name = `engine-client-${++made}`;
+  readonly #since = Date.now();
   #nextId = 1;
   #heardAt = performance.now();
   #watch: ReturnType<typeof setTimeout> | undefined;
@@ -90,6 +97,23 @@ export class EngineConnection {
   /** False once it is known to end, while {@linkcode closed} may still be some way off. */
   get usable(): boolean {
     return this.#usable;
+  }
+
+  /** What there is to tell of it. */
+  get info(): EngineConnectionInfo {
+    const { endpoint: { local, remote }, statistics, transport } = this.#connection;
+    return {
+      id: this.#name,
+      kind: "engine-client",
+      local: formatAddress(local),
+      remote: formatAddress(remote),
+      transport,
+      since: this.#since,
+      sendCredits: statistics.sendCredits,
+      receiveCredits: statistics.receiveCredits,
+      inFlight: this.#pending.size,
+      bytes: this.bytes,
+    };
   }
 
   /** Sends a request. Throws ReadError `busy` when the queue is full, ConnectionLost when the connection is over. */

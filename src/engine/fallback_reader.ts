@@ -7,6 +7,8 @@ import { Counters } from "../rdma/statistics.ts";
 import { VolumeServerError, type VolumeServerErrorCode } from "../seaweed/http_request.ts";
 import type { VolumeServerReader } from "../seaweed/volume_server.ts";
 import {
+  type EngineConnectionInfo,
+  type NeedleInfo,
   type NeedleReader,
   type ReaderHealth,
   ReadError,
@@ -14,6 +16,8 @@ import {
   type ReaderStatistics,
   type ReadRequest,
   type ReadResult,
+  type RegionInfo,
+  type VolumeInfo,
 } from "./reader.ts";
 
 const CODES: Record<VolumeServerErrorCode, ReadErrorCode> = {
@@ -55,6 +59,26 @@ export class FallbackReader implements NeedleReader {
       if (!request.fallback || !(error instanceof ReadError) || error.code === "range" || signal?.aborted) throw error;
       return await this.#readByHttp(request, signal);
     }
+  }
+
+  /** See {@linkcode NeedleReader.volumes}: the engines' only. */
+  volumes(signal?: AbortSignal): Promise<readonly VolumeInfo[]> {
+    return this.#reader.volumes(signal);
+  }
+
+  /** See {@linkcode NeedleReader.needles}: the engines' only. */
+  needles(volume: number, after: bigint, limit: number, signal?: AbortSignal): Promise<readonly NeedleInfo[]> {
+    return this.#reader.needles(volume, after, limit, signal);
+  }
+
+  /** See {@linkcode NeedleReader.connections}: to volume servers none is kept. */
+  connections(): readonly EngineConnectionInfo[] {
+    return this.#reader.connections();
+  }
+
+  /** See {@linkcode NeedleReader.regions}. */
+  regions(): readonly RegionInfo[] {
+    return this.#reader.regions();
   }
 
   /** See {@linkcode NeedleReader.health}. */

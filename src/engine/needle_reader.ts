@@ -8,12 +8,16 @@ import { Counters } from "../rdma/statistics.ts";
 import type { EngineClient, Fetched } from "./client.ts";
 import { DEFAULT_READ_AHEAD, type Lent, ReadAhead, type ReadAheadOptions } from "./read_ahead.ts";
 import {
+  type EngineConnectionInfo,
+  type NeedleInfo,
   type NeedleReader,
   type ReaderHealth,
   ReadError,
   type ReaderStatistics,
   type ReadRequest,
   type ReadResult,
+  type RegionInfo,
+  type VolumeInfo,
 } from "./reader.ts";
 import { unlessAborted } from "./waiting.ts";
 
@@ -34,6 +38,7 @@ export class EngineReader implements NeedleReader {
   readonly #errors = new Counters();
   #requests = 0;
   #reads = 0;
+  #localReads = 0;
   #bytes = 0;
   #inFlight = 0;
   #idle: (() => void) | undefined;
@@ -63,6 +68,7 @@ export class EngineReader implements NeedleReader {
         ? await this.#readThrough(request, signal)
         : resultOf(lent.bytes, lent.fetched, () => lent.release());
       this.#reads++;
+      if (result.source === "local") this.#localReads++;
       if (lent !== undefined) this.#hits++;
       this.#bytes += request.size;
       return result;
@@ -72,6 +78,26 @@ export class EngineReader implements NeedleReader {
     } finally {
       if (--this.#inFlight === 0) this.#idle?.();
     }
+  }
+
+  /** See {@linkcode NeedleReader.volumes}. */
+  volumes(_signal?: AbortSignal): Promise<readonly VolumeInfo[]> {
+    return Promise.reject(new ReadError("unsupported", "the engines do not tell their volumes"));
+  }
+
+  /** See {@linkcode NeedleReader.needles}. */
+  needles(volume: number, _after: bigint, _limit: number, _signal?: AbortSignal): Promise<readonly NeedleInfo[]> {
+    return Promise.reject(new ReadError("unsupported", `the engines do not tell the needles of volume ${volume}`));
+  }
+
+  /** See {@linkcode NeedleReader.connections}. */
+  connections(): readonly EngineConnectionInfo[] {
+    return this.#engines.flatMap((engine) => engine.connection ?? []);
+  }
+
+  /** See {@linkcode NeedleReader.regions}. */
+  regions(): readonly RegionInfo[] {
+    return this.#engines.flatMap((engine) => engine.regions());
   }
 
   /** See {@linkcode NeedleReader.health}. */
@@ -93,7 +119,8 @@ export class EngineReader implements NeedleReader {
     return {
       requests: this.#requests,
       reads: this.#reads,
-      rdmaReads: this.#reads, // an engine has no other way to hand bytes over
+      rdmaReads: this.#reads - this.#localReads,
+      localReads: this.#localReads,
       readAheadHits: this.#hits,
       bytes: this.#bytes,
       errors: this.#errors.toJSON(),
@@ -173,6 +200,6 @@ async function whenLoaded(
 }
 
 function resultOf(bytes: Uint8Array, fetched: Fetched, release: () => void): ReadResult {
-  const { transport, sessionId, needleSize, checksum } = fetched;
-  return { bytes, source: "rdma", transport, sessionId, needleSize, checksum, [Symbol.dispose]: release };
+  const { source, transport, sessionId, needleSize, checksum } = fetched;
+  return { bytes, source, transport, sessionId, needleSize, checksum, [Symbol.dispose]: release };
 }

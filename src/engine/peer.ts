@@ -3,12 +3,14 @@
  *
  * @module
  */
+import { formatAddress } from "../rdma/address.ts";
 import { Opcode, Status } from "../rdma/completion.ts";
 import { reasonOf, WireError } from "../rdma/errors.ts";
 import type { PooledBuffer } from "../rdma/pool.ts";
 import type { SmbDirectConnection } from "../smbdirect/mod.ts";
 import { decodeMessage, encodeMessage, type Message, type MessageData, type MessageType } from "./messages.ts";
 import { toNanoseconds } from "./protocol.ts";
+import type { EngineConnectionInfo } from "./reader.ts";
 import { Refusal } from "./refusal.ts";
 import type { Session, Sessions } from "./sessions.ts";
 import type { Range, Transfers } from "./transfers.ts";
@@ -43,12 +45,17 @@ interface Job {
   readonly session: Session;
 }
 
+let seen = 0;
+
 /** The peer. */
 export class EnginePeer {
   readonly #connection: SmbDirectConnection;
   readonly #context: PeerContext;
   readonly #jobs: Job[] = [];
   readonly #over = new AbortController();
+  readonly #name = `engine-server-${++seen}`;
+  readonly #since = Date.now();
+  #bytes = 0;
   #underWay = 0; // bytes of ranges being read or written
   #unanswered = 0; // ranges likewise
   #drained: (() => void) | undefined;
@@ -64,6 +71,23 @@ export class EnginePeer {
       context.sessions.drop(this);
       this.#drained?.();
     });
+  }
+
+  /** What there is to tell of its connection. */
+  get info(): EngineConnectionInfo {
+    const { endpoint: { local, remote }, statistics, transport } = this.#connection;
+    return {
+      id: this.#name,
+      kind: "engine-server",
+      local: formatAddress(local),
+      remote: formatAddress(remote),
+      transport,
+      since: this.#since,
+      sendCredits: statistics.sendCredits,
+      receiveCredits: statistics.receiveCredits,
+      inFlight: this.#jobs.length + this.#unanswered,
+      bytes: this.#bytes,
+    };
   }
 
   /** Lets ranges under way leave within `grace` milliseconds, and closes. */
@@ -206,6 +230,7 @@ export class EnginePeer {
       else if (session.bytes > 0) {
         transfers.count++;
         transfers.bytes += session.bytes;
+        this.#bytes += session.bytes;
       }
     }
   }

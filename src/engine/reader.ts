@@ -22,13 +22,16 @@ export interface ReadRequest {
   fallback?: boolean;
 }
 
+/** Where bytes came from: by RDMA, from an engine's Unix socket, or from a volume server by HTTP. */
+export type ReadSource = "rdma" | "local" | "http";
+
 /** Bytes read, held until {@linkcode release}. */
 export interface ReadResult extends Disposable {
   /** Exactly the `size` bytes asked for. A view that dies with `release`: copy or send before. */
   readonly bytes: Uint8Array;
-  /** `rdma` only where RDMA operations placed the bytes in this process. */
-  readonly source: "rdma" | "http";
-  /** What moved them: `iwarp`, `verbs:rxe0`, `http`. */
+  /** `rdma` only where RDMA operations placed the bytes in this process; `local` where an engine of this machine sent them. */
+  readonly source: ReadSource;
+  /** What moved them: `iwarp`, `verbs:rxe0`, `local`, `http`. */
   readonly transport: string;
   /** The engine's session that read them. */
   readonly sessionId: string;
@@ -87,11 +90,11 @@ export interface ReaderHealth {
 
 /** One engine, as its client sees it. */
 export interface EngineHealth {
-  /** `rdma:127.0.0.1:18515`. */
+  /** `rdma:127.0.0.1:18515`, or `unix` for an engine of this machine: where its socket is, is nobody else's business. */
   readonly address: string;
   /** Whether a connection stands. */
   readonly connected: boolean;
-  /** What moves the bytes, `iwarp`; empty before the first connection. */
+  /** What moves the bytes, `iwarp` or `local`; empty before the first connection. */
   readonly transport: string;
   /** `closed` lets reads through, `open` answers at once, `half-open` tries one. */
   readonly circuit: "closed" | "open" | "half-open";
@@ -120,6 +123,8 @@ export interface ReaderStatistics {
   readonly reads: number;
   /** Of those, the ones whose bytes RDMA placed (read-ahead included). */
   readonly rdmaReads: number;
+  /** Of those, the ones that an engine's Unix socket brought (read-ahead included). */
+  readonly localReads: number;
   /** Of those, the ones answered from bytes that read-ahead had placed. */
   readonly readAheadHits: number;
   /** Bytes given out. */
@@ -134,10 +139,96 @@ export interface ReaderStatistics {
   readonly pool: { readonly lentBytes: number; readonly allocatedBytes: number; readonly ceiling: number };
 }
 
+/** A volume that an engine serves. */
+export interface VolumeInfo {
+  /** Volume id. */
+  readonly id: number;
+  /** Its collection; empty for the default one. */
+  readonly collection: string;
+  /** Version of its needles. */
+  readonly version: number;
+  /** Bytes of its `.dat`. */
+  readonly size: number;
+  /** Needles that are not deleted. */
+  readonly needles: number;
+  /** Needles that are, and whose place no vacuum has freed yet. */
+  readonly deleted: number;
+  /**
+   * Whether these two are counts. An engine opens no volume for this question that its ceilings have no room for: then
+   * `needles` is the number of index entries, which are never fewer, and `deleted` is 0.
+   */
+  readonly counted: boolean;
+  /** Whether weed takes no writes for it. */
+  readonly readOnly: boolean;
+  /** The engine that serves it, as {@linkcode EngineHealth.address} names it. */
+  readonly engine: string;
+}
+
+/** A needle that is there. Its cookie is not told: that is the secret of its file id. */
+export interface NeedleInfo {
+  /** Its key. */
+  readonly key: bigint;
+  /** Bytes it takes in its volume, without header and padding. */
+  readonly size: number;
+}
+
+/** Needles that one question may ask for, at most. */
+export const MAX_LISTED_NEEDLES = 10_000;
+
+/** A connection between a reader and an engine. */
+export interface EngineConnectionInfo {
+  /** Tells it from every other of this process. */
+  readonly id: string;
+  /** Which side this process is. */
+  readonly kind: "engine-client" | "engine-server";
+  /** This side's address, where it has one. */
+  readonly local?: string;
+  /** The other side's; `unix` over a Unix socket. */
+  readonly remote: string;
+  /** `iwarp`, `verbs:rxe0`, `local`. */
+  readonly transport: string;
+  /** Since when it stands, milliseconds since 1970. */
+  readonly since: number;
+  /** Messages this side may send now, where the transport has credits. */
+  readonly sendCredits?: number;
+  /** Messages the other side may send now, likewise. */
+  readonly receiveCredits?: number;
+  /** Requests under way. */
+  readonly inFlight: number;
+  /** Bytes of the ranges that went over it. */
+  readonly bytes: number;
+}
+
+/** Memory that is held ready for transfers. Its address and its key are told to nobody but the peer it is lent for. */
+export interface RegionInfo {
+  /** Whose it is: `engine client rdma:127.0.0.1:18515`. */
+  readonly owner: string;
+  /** `iwarp`, `verbs:rxe0`, `local`. */
+  readonly transport: string;
+  /** Bytes. */
+  readonly length: number;
+  /** What may be done to it, in words: `local write`, `remote write`. */
+  readonly rights: readonly string[];
+  /** Bytes of it that are lent out now. */
+  readonly lent: number;
+}
+
 /** A source of needle ranges. */
 export interface NeedleReader extends AsyncDisposable {
   /** Reads exactly the range. Throws ReadError, and the signal's reason when it aborts. */
   read(request: ReadRequest, signal?: AbortSignal): Promise<ReadResult>;
+  /** The volumes of every engine, by id. Throws ReadError where an engine cannot be asked, or knows not how to answer. */
+  volumes(signal?: AbortSignal): Promise<readonly VolumeInfo[]>;
+  /**
+   * The needles of a volume whose keys are greater than `after`, ascending, at most `limit` and at most
+   * {@linkcode MAX_LISTED_NEEDLES}; from the first where `after` is below 0. Throws ReadError, `not-found` where no engine
+   * has the volume.
+   */
+  needles(volume: number, after: bigint, limit: number, signal?: AbortSignal): Promise<readonly NeedleInfo[]>;
+  /** Its connections now. */
+  connections(): readonly EngineConnectionInfo[];
+  /** Its memory for transfers. */
+  regions(): readonly RegionInfo[];
   /** How it is doing now. */
   health(): ReaderHealth;
   /** What it has done so far. */

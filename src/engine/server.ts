@@ -13,6 +13,7 @@ import { Counters } from "../rdma/statistics.ts";
 import type { Store } from "../seaweed/store.ts";
 import { acceptSmbDirect } from "../smbdirect/mod.ts";
 import { ENGINE_MESSAGES, type EngineLog } from "./protocol.ts";
+import type { EngineConnectionInfo, RegionInfo } from "./reader.ts";
 import { Sessions } from "./sessions.ts";
 import { Transfers } from "./transfers.ts";
 import { EnginePeer } from "./peer.ts";
@@ -137,6 +138,18 @@ export class EngineServer implements AsyncDisposable {
       errors: this.#errors.toJSON(),
       pool: this.#pool.statistics,
     };
+  }
+
+  /** The connections now. */
+  connections(): EngineConnectionInfo[] {
+    return [...this.#peers].map(({ info }) => info);
+  }
+
+  /** Its registered memory, region by region. */
+  regions(): RegionInfo[] {
+    const { transport } = this;
+    const owner = `engine server rdma:${formatAddress(this.address)}`;
+    return this.#pool.regions().map((region) => ({ owner, transport, ...region }));
   }
 
   /** Stops listening, lets transfers under way leave within `grace` milliseconds, and closes every connection. */

@@ -18,6 +18,19 @@ export const Access = {
   REMOTE_INVALIDATE: 0x10000,
 } as const;
 
+const RIGHTS: readonly (readonly [right: number, words: string])[] = [
+  [Access.LOCAL_WRITE, "local write"],
+  [Access.REMOTE_WRITE, "remote write"],
+  [Access.REMOTE_READ, "remote read"],
+  [Access.REMOTE_ATOMIC, "remote atomic"],
+  [Access.REMOTE_INVALIDATE, "remote invalidate"],
+];
+
+/** The rights of an or of {@linkcode Access}, in words. */
+export function rightsIn(access: number): string[] {
+  return RIGHTS.filter(([right]) => (access & right) !== 0).map(([, words]) => words);
+}
+
 /**
  * Memory registered with a protection domain. Its bytes are stable in address and never resized; disposing it withdraws
  * the key first and then detaches every view of `bytes`, so that a late reader meets a `TypeError` and not other data.

@@ -4,7 +4,7 @@
  * @module
  */
 import { ConfigError } from "./errors.ts";
-import type { MemoryRegion } from "./memory.ts";
+import { type MemoryRegion, rightsIn } from "./memory.ts";
 import type { ProtectionDomain } from "./provider.ts";
 
 const NOTHING = new Uint8Array(0);
@@ -48,6 +48,16 @@ export interface PoolStatistics {
   readonly leaked: number;
 }
 
+/** One region of a pool, as far as anybody may know it: neither its address nor its key. */
+export interface PoolRegion {
+  /** Bytes. */
+  readonly length: number;
+  /** Its rights, in words. */
+  readonly rights: readonly string[];
+  /** Bytes of it that are lent out now: none or all. */
+  readonly lent: number;
+}
+
 /** A lent buffer. Disposing gives it back and, unless the pool keeps keys, rotates its key: a peer's key to it dies with the loan. */
 export class PooledBuffer implements Disposable {
   #giveBack: (() => void) | undefined;
@@ -87,7 +97,8 @@ interface Waiter {
 export class RegisteredPool implements Disposable {
   readonly #domain: ProtectionDomain;
   readonly #options: Required<PoolOptions>;
-  readonly #free: MemoryRegion[][] = [];
+  readonly #free: MemoryRegion[][] = []; // by the size's logarithm
+  readonly #lentOf: number[] = []; // likewise
   readonly #waiters: Waiter[] = [];
   readonly #leaks = new FinalizationRegistry<MemoryRegion>((region) => {
     this.#leaked++;
@@ -136,6 +147,16 @@ export class RegisteredPool implements Disposable {
     };
   }
 
+  /** Every region, the smallest first, those lent before the others of their size. */
+  regions(): PoolRegion[] {
+    const rights = rightsIn(this.#options.access);
+    return this.#lentOf.flatMap((lent, logarithm) => {
+      const length = 2 ** logarithm;
+      const count = lent + (this.#free[logarithm]?.length ?? 0);
+      return Array.from({ length: count }, (_, at) => ({ length, rights, lent: at < lent ? length : 0 }));
+    });
+  }
+
   /** Lends a buffer, or gives undefined where the ceiling forbids it now. Throws RangeError beyond `largest`. */
   acquire(length: number): PooledBuffer | undefined {
     const size = this.#classOf(length);
@@ -177,7 +198,8 @@ export class RegisteredPool implements Disposable {
   }
 
   #lend(length: number, size: number): PooledBuffer | undefined {
-    const list = this.#free[Math.log2(size)] ??= [];
+    const logarithm = Math.log2(size);
+    const list = this.#free[logarithm] ??= [];
     let region = list.pop();
     if (region === undefined) {
       if (!this.#makeRoom(size)) return undefined;
@@ -188,6 +210,7 @@ export class RegisteredPool implements Disposable {
     }
     this.#acquired++;
     this.#lent++;
+    this.#lentOf[logarithm] = (this.#lentOf[logarithm] ?? 0) + 1;
     this.#lentBytes += size;
     const lent = region;
     const token = {};
@@ -221,7 +244,9 @@ export class RegisteredPool implements Disposable {
   }
 
   #return(region: MemoryRegion): void {
+    const logarithm = Math.log2(region.length);
     this.#lent--;
+    (this.#lentOf[logarithm] as number)--;
     this.#lentBytes -= region.length;
     if (region.bytes.length !== region.length) { // its domain was disposed under it
       this.#allocatedBytes -= region.length;
@@ -229,7 +254,7 @@ export class RegisteredPool implements Disposable {
       this.#drop(region);
     } else {
       if (!this.#options.keepKeys || !region.valid) region.rotateKey();
-      (this.#free[Math.log2(region.length)] ??= []).push(region);
+      (this.#free[logarithm] ??= []).push(region);
     }
     this.#serveWaiters();
   }

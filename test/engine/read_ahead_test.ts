@@ -50,7 +50,7 @@ class Library implements Disposable {
     const buffer = this.#pool.acquire(request.size);
     assert(buffer !== undefined && request.size > 0);
     for (let at = 0; at < request.size; at++) buffer.bytes[at] = byteAt(needle.version, request.offset + at);
-    return { buffer, needleSize: needle.size, checksum: needle.version, sessionId: "", transport: "" };
+    return { buffer, needleSize: needle.size, checksum: needle.version, sessionId: "", source: "rdma", transport: "" };
   }
 
   /** Asks read-ahead alone. */

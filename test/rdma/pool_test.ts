@@ -35,6 +35,29 @@ Deno.test("a buffer comes from the smallest class that holds it, with the length
   assertEquals(domain.regionCount, 5);
 });
 
+Deno.test("a pool tells its regions: sizes, rights and what is lent, and nothing by which to reach them", () => {
+  const { pool } = make({ access: Access.LOCAL_WRITE | Access.REMOTE_WRITE });
+  assertEquals(pool.regions(), []);
+  const rights = ["local write", "remote write"];
+  const [one, two] = [lend(pool, 1), lend(pool, 4_096)];
+  const long = lend(pool, 10_000);
+  two[Symbol.dispose]();
+  assertEquals(pool.regions(), [
+    { length: 4_096, rights, lent: 4_096 },
+    { length: 4_096, rights, lent: 0 },
+    { length: 16_384, rights, lent: 16_384 },
+  ]);
+  for (const buffer of [one, long]) buffer[Symbol.dispose]();
+  assertEquals(pool.regions().map(({ lent }) => lent), [0, 0, 0]);
+  lend(pool, 32_768)[Symbol.dispose]();
+  const last = lend(pool, 32_768);
+  assertEquals(pool.regions().reduce((sum, { length }) => sum + length, 0), pool.statistics.allocatedBytes);
+  pool[Symbol.dispose]();
+  assertEquals(pool.regions(), [{ length: 32_768, rights, lent: 32_768 }]);
+  last[Symbol.dispose]();
+  assertEquals(pool.regions(), []);
+});
+
 Deno.test("acquire() refuses lengths that no class holds, waiters or not", async () => {
   const { pool } = make();
   for (const length of [-1, 1.5, NaN, 32_769, Infinity]) {

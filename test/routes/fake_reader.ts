@@ -4,12 +4,17 @@
  * @module
  */
 import {
+  type EngineConnectionInfo,
+  type NeedleInfo,
   type NeedleReader,
   type ReaderHealth,
   ReadError,
   type ReaderStatistics,
   type ReadRequest,
   type ReadResult,
+  type ReadSource,
+  type RegionInfo,
+  type VolumeInfo,
 } from "../../src/engine/reader.ts";
 import { createApp } from "../../routes/app.ts";
 import type { App } from "../../routes/app.ts";
@@ -42,7 +47,7 @@ export class FakeReader implements NeedleReader {
   /** Added to the number of bytes given. */
   excess = 0;
   /** What the results say of themselves. */
-  source: "rdma" | "http" = "rdma";
+  source: ReadSource = "rdma";
   /** Overrides of health. */
   state: ReaderHealth = {
     ready: true,
@@ -61,6 +66,41 @@ export class FakeReader implements NeedleReader {
       },
     }],
   };
+  /** The volumes it has. */
+  listed: VolumeInfo[] = [{
+    id: 3,
+    collection: "",
+    version: 3,
+    size: 1_064,
+    needles: 3,
+    deleted: 1,
+    counted: true,
+    readOnly: false,
+    engine: "rdma:127.0.0.1:18515",
+  }];
+  /** The needles of volume 3. */
+  stored: NeedleInfo[] = [{ key: 1n, size: 1_005 }, { key: 2n, size: 7 }, { key: (1n << 64n) - 1n, size: 0 }];
+  /** Its connections. */
+  standing: EngineConnectionInfo[] = [{
+    id: "engine-client-1",
+    kind: "engine-client",
+    local: "127.0.0.1:40000",
+    remote: "127.0.0.1:18515",
+    transport: "iwarp",
+    since: Date.UTC(2026, 0, 2, 3, 4, 0),
+    sendCredits: 254,
+    receiveCredits: 255,
+    inFlight: 1,
+    bytes: 40960,
+  }];
+  /** Its memory. */
+  registered: RegionInfo[] = [{
+    owner: "engine client rdma:127.0.0.1:18515",
+    transport: "iwarp",
+    length: 65536,
+    rights: ["local write", "remote write"],
+    lent: 0,
+  }];
   /** Requests seen. */
   readonly requests: ReadRequest[] = [];
   /** Results given and not yet released. */
@@ -85,7 +125,7 @@ export class FakeReader implements NeedleReader {
     return {
       bytes,
       source: this.source,
-      transport: this.source === "rdma" ? "iwarp" : "http",
+      transport: this.source === "rdma" ? "iwarp" : this.source,
       sessionId: "b2f1",
       needleSize: this.needleSize,
       checksum: this.checksum,
@@ -103,6 +143,25 @@ export class FakeReader implements NeedleReader {
     });
   }
 
+  volumes(): Promise<readonly VolumeInfo[]> {
+    if (this.failure !== undefined) return Promise.reject(this.failure);
+    return Promise.resolve(this.listed);
+  }
+
+  needles(volume: number, after: bigint, limit: number): Promise<readonly NeedleInfo[]> {
+    if (this.failure !== undefined) return Promise.reject(this.failure);
+    if (volume !== 3) return Promise.reject(new ReadError("not-found", `no volume ${volume}`));
+    return Promise.resolve(this.stored.filter(({ key }) => key > after).slice(0, limit));
+  }
+
+  connections(): readonly EngineConnectionInfo[] {
+    return this.standing;
+  }
+
+  regions(): readonly RegionInfo[] {
+    return this.registered;
+  }
+
   health(): ReaderHealth {
     return this.state;
   }
@@ -112,6 +171,7 @@ export class FakeReader implements NeedleReader {
       requests: 12,
       reads: 10,
       rdmaReads: 9,
+      localReads: 0,
       readAheadHits: 2,
       bytes: 40960,
       errors: { "not-found": 2 },
