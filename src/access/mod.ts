@@ -5,6 +5,7 @@
  */
 export * from "./access.ts";
 export * from "./keys.ts";
+export * from "./nearby.ts";
 export * from "./scope.ts";
 export * from "./token.ts";
 export { ConfigError, VerbenaError } from "../rdma/errors.ts";
