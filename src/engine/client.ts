@@ -11,14 +11,17 @@ import { type PooledBuffer, type PoolStatistics, RegisteredPool } from "../rdma/
 import type { ProtectionDomain, RdmaAddress } from "../rdma/provider.ts";
 import { Circuit } from "./circuit.ts";
 import { type Call, ConnectionLost, EngineConnection } from "./connection.ts";
-import type { Message, MessageData } from "./messages.ts";
+import { type Ask, listNeedles, listVolumes } from "./listing.ts";
+import type { Message, MessageData, MessageType } from "./messages.ts";
 import type { EngineLog } from "./protocol.ts";
 import {
   type EngineConnectionInfo,
   type EngineHealth,
+  type NeedleInfo,
   ReadError,
   type ReadRequest,
   type RegionInfo,
+  type VolumeInfo,
 } from "./reader.ts";
 import { toReadError } from "./refusal.ts";
 import { lendWithin, pause, unlessAborted } from "./waiting.ts";
@@ -162,12 +165,18 @@ export class EngineClient implements AsyncDisposable {
   /** Reads a range. Throws ReadError. A connection lost on the way is made good once, on the next. */
   async read(request: ReadRequest, signal?: AbortSignal): Promise<Fetched> {
     checkRequest(request);
-    try {
-      return await this.#readOnce(request, signal);
-    } catch (error) {
-      if (!(error instanceof ConnectionLost) || this.#closing.signal.aborted) throw error;
-      return await this.#readOnce(request, signal);
-    }
+    return await this.#twice(() => this.#readOnce(request, signal));
+  }
+
+  /** Its volumes, by id. Throws ReadError, `unsupported` where it is too old to tell. */
+  async volumes(signal?: AbortSignal): Promise<VolumeInfo[]> {
+    return await listVolumes(this.#asking(signal), this.name);
+  }
+
+  /** See {@linkcode NeedleReader.needles}. Throws ReadError, `unsupported` where it is too old to tell. */
+  async needles(volume: number, after: bigint, limit: number, signal?: AbortSignal): Promise<NeedleInfo[]> {
+    if (!isU32(volume)) throw new ReadError("not-found", `no volume can be ${volume}`);
+    return after >= MAX_KEY ? [] : await listNeedles(this.#asking(signal), volume, after, limit);
   }
 
   /** Closes the connection, gives requests under way `grace` milliseconds to leave, and disposes the domains. */
@@ -184,9 +193,49 @@ export class EngineClient implements AsyncDisposable {
     return this.close();
   }
 
-  async #readOnce(request: ReadRequest, signal: AbortSignal | undefined): Promise<Fetched> {
+  async #twice<T>(once: () => Promise<T>): Promise<T> {
+    try {
+      return await once();
+    } catch (error) {
+      if (!(error instanceof ConnectionLost) || this.#closing.signal.aborted) throw error;
+      return await once();
+    }
+  }
+
+  #asking(signal: AbortSignal | undefined): Ask {
+    return (type, data, wanted, decode) => this.#twice(() => this.#askOnce(type, data, wanted, decode, signal));
+  }
+
+  async #askOnce<T extends MessageType, A extends MessageType, R>(
+    type: T,
+    data: MessageData<T>,
+    wanted: A,
+    decode: (data: MessageData<A>) => R,
+    signal: AbortSignal | undefined,
+  ): Promise<R> {
+    const connection = await this.#usable(signal);
+    if (this.#capabilities?.extensions?.includes(type) !== true) {
+      throw new ReadError("unsupported", `${this.name} knows no ${type}: it is another engine, or an older one`);
+    }
+    const answer = await unlessAborted(connection.call(type, data).answer, signal);
+    if (answer.type === "Error") throw toReadError(answer.data);
+    try {
+      if (answer.type === wanted) return decode(answer.data as MessageData<A>);
+      throw new WireError("engine", `answer to ${type}`, answer.type);
+    } catch (error) {
+      if (!(error instanceof WireError)) throw error;
+      connection.fail(error);
+      throw new ReadError("internal", error.message);
+    }
+  }
+
+  async #usable(signal: AbortSignal | undefined): Promise<EngineConnection> {
     const standing = this.#connection;
-    const connection = standing?.usable ? standing : await this.#connected(signal);
+    return standing?.usable ? standing : await this.#connected(signal);
+  }
+
+  async #readOnce(request: ReadRequest, signal: AbortSignal | undefined): Promise<Fetched> {
+    const connection = await this.#usable(signal);
     const { domain, pool } = this.#way; // the connection's: both change together
     const { size } = request;
     if (size > this.maxReadSize) {
@@ -390,7 +439,6 @@ export class EngineClient implements AsyncDisposable {
 
 /** Refuses what the messages cannot carry: the engine would take it for a broken peer, and end the connection. */
 function checkRequest({ volume, key, cookie, offset, size }: ReadRequest): void {
-  const isU32 = (value: number) => Number.isInteger(value) && value >= 0 && value <= 0xffff_ffff;
   if (!isU32(volume) || !isU32(cookie) || key < 0n || key > MAX_KEY) {
     throw new ReadError("not-found", `no needle can be volume ${volume}, key ${key}, cookie ${cookie}`);
   }
@@ -400,4 +448,8 @@ function checkRequest({ volume, key, cookie, offset, size }: ReadRequest): void 
   ) {
     throw new ReadError("range", `no needle has ${size} bytes at ${offset}`);
   }
+}
+
+function isU32(value: number): boolean {
+  return Number.isInteger(value) && value >= 0 && value <= 0xffff_ffff;
 }

@@ -3,8 +3,8 @@
  * and arrays come in; 64-bit numbers are exact.
  *
  * Field names are the wire's. Two things are Verbena's own, and harmless to a peer that does not know them: an `id`
- * beside `type` and `data`, which an answer repeats so that many requests can be under way at once, and the fields
- * marked as such below.
+ * beside `type` and `data`, which an answer repeats so that many requests can be under way at once, and the messages and
+ * fields marked as such below.
  *
  * @module
  */
@@ -15,16 +15,21 @@ import { checkMessagePack } from "./message_pack.ts";
 /** The longest request that is looked at, in bytes. */
 export const MAX_REQUEST_SIZE = 64 * 1024;
 
-type Kind = "u8" | "u16" | "u32" | "u64" | "bool" | "string" | "strings";
+/** Elements of a list, at most. */
+export const MAX_LIST = 64;
+
+type Kind = "u8" | "u16" | "u32" | "u64" | "u64s" | "bool" | "string" | "strings" | "bytes";
 
 interface KindTypes {
   u8: number;
   u16: number;
   u32: number;
   u64: bigint;
+  u64s: readonly bigint[];
   bool: boolean;
   string: string;
   strings: readonly string[];
+  bytes: Uint8Array;
 }
 
 /** Field name, kind, and `?` where it may be missing or nil. Array forms list the fields in this order. */
@@ -45,6 +50,7 @@ const SCHEMAS = {
     ["supported_auth", "strings"],
     ["version", "string"],
     ["real_rdma", "bool"],
+    ["extensions", "strings", "?"], // Verbena's own: the messages and fields of its own that the engine knows
   ],
   StartRead: [
     ["volume_id", "u32"],
@@ -77,6 +83,21 @@ const SCHEMAS = {
     ["error_message", "string", "?"],
   ],
   CompleteReadResponse: [["success", "bool"], ["server_crc", "u32", "?"], ["message", "string", "?"]],
+  // Verbena's own from here; sent to engines only whose `extensions` name them. Lists have an element for each volume.
+  ListVolumes: [["after", "u32"]],
+  ListVolumesResponse: [
+    ["ids", "u64s"],
+    ["collections", "strings"],
+    ["versions", "u64s"],
+    ["sizes", "u64s"],
+    ["needles", "u64s"],
+    ["deleted", "u64s"],
+    ["flags", "u64s"], // 1: needles are counted, 2: read-only
+    ["more", "bool"],
+  ],
+  ListNeedles: [["volume_id", "u32"], ["after", "u64", "?"], ["limit", "u32"]],
+  // Twelve bytes each, little-endian: the key in eight, the size in four.
+  ListNeedlesResponse: [["needles", "bytes"], ["more", "bool"]],
   Error: [["code", "string"], ["message", "string"], ["category", "string", "?"], ["recoverable", "bool", "?"]],
 } as const satisfies Record<string, readonly Field[]>;
 
@@ -154,20 +175,29 @@ function decodeFields(type: MessageType, data: unknown): Record<string, unknown>
   return out;
 }
 
-const LIMITS: Partial<Record<Kind, bigint>> = { u8: 0xffn, u16: 0xffffn, u32: 0xffff_ffffn, u64: (1n << 64n) - 1n };
-const MAX_STRINGS = 64;
+const LARGEST = (1n << 64n) - 1n;
+const LIMITS: Partial<Record<Kind, bigint>> = { u8: 0xffn, u16: 0xffffn, u32: 0xffff_ffffn, u64: LARGEST };
 
 function decodeValue(type: string, [name, kind]: Field, value: unknown): unknown {
   const limit = LIMITS[kind];
   if (limit !== undefined) {
-    const exact = typeof value === "bigint" ? value : Number.isSafeInteger(value) ? BigInt(value as number) : undefined;
-    if (exact !== undefined && exact >= 0n && exact <= limit) return kind === "u64" ? exact : Number(exact);
+    const exact = decodeNumber(value, limit);
+    if (exact !== undefined) return kind === "u64" ? exact : Number(exact);
   } else if (kind === "bool" && typeof value === "boolean") return value;
   else if (kind === "string" && typeof value === "string") return value;
-  else if (kind === "strings" && Array.isArray(value) && value.length <= MAX_STRINGS) {
+  else if (kind === "bytes" && value instanceof Uint8Array) return new Uint8Array(value); // the message is the transport's
+  else if (kind === "strings" && Array.isArray(value) && value.length <= MAX_LIST) {
     if (value.every((each) => typeof each === "string")) return value;
+  } else if (kind === "u64s" && Array.isArray(value) && value.length <= MAX_LIST) {
+    const numbers = value.map((each) => decodeNumber(each, LARGEST));
+    if (!numbers.includes(undefined)) return numbers;
   }
   throw new WireError("engine", `${type}.${name}, wanted ${kind}`, describe(value));
+}
+
+function decodeNumber(value: unknown, limit: bigint): bigint | undefined {
+  const exact = typeof value === "bigint" ? value : Number.isSafeInteger(value) ? BigInt(value as number) : undefined;
+  return exact !== undefined && exact >= 0n && exact <= limit ? exact : undefined;
 }
 
 function describe(value: unknown): string {

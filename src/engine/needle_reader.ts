@@ -81,13 +81,23 @@ export class EngineReader implements NeedleReader {
   }
 
   /** See {@linkcode NeedleReader.volumes}. */
-  volumes(_signal?: AbortSignal): Promise<readonly VolumeInfo[]> {
-    return Promise.reject(new ReadError("unsupported", "the engines do not tell their volumes"));
+  async volumes(signal?: AbortSignal): Promise<readonly VolumeInfo[]> {
+    const answers = await Promise.allSettled(this.#engines.map((engine) => engine.volumes(signal)));
+    signal?.throwIfAborted();
+    const told = answers.filter((answer) => answer.status === "fulfilled");
+    const [silent] = answers.filter((answer) => answer.status === "rejected");
+    if (told.length === 0) throw silent?.reason ?? noEngine();
+    return told.flatMap(({ value }) => value).sort((a, b) => a.id - b.id);
   }
 
   /** See {@linkcode NeedleReader.needles}. */
-  needles(volume: number, _after: bigint, _limit: number, _signal?: AbortSignal): Promise<readonly NeedleInfo[]> {
-    return Promise.reject(new ReadError("unsupported", `the engines do not tell the needles of volume ${volume}`));
+  async needles(
+    volume: number,
+    after: bigint,
+    limit: number,
+    signal?: AbortSignal,
+  ): Promise<readonly NeedleInfo[]> {
+    return await this.#ask(volume, (engine) => engine.needles(volume, after, limit, signal), signal);
   }
 
   /** See {@linkcode NeedleReader.connections}. */
@@ -156,13 +166,21 @@ export class EngineReader implements NeedleReader {
     return resultOf(fetched.buffer.bytes, fetched, () => fetched.buffer[Symbol.dispose]());
   }
 
-  async #fetch(request: ReadRequest, signal?: AbortSignal): Promise<Fetched> {
+  #fetch(request: ReadRequest, signal?: AbortSignal): Promise<Fetched> {
+    return this.#ask(request.volume, (engine) => engine.read(request, signal), signal);
+  }
+
+  async #ask<T>(
+    volume: number,
+    ask: (engine: EngineClient) => Promise<T>,
+    signal: AbortSignal | undefined,
+  ): Promise<T> {
     let worst: ReadError | undefined;
-    for (const engine of this.#candidates(request.volume)) {
+    for (const engine of this.#candidates(volume)) {
       try {
-        const fetched = await engine.read(request, signal);
-        this.#remember(request.volume, engine);
-        return fetched;
+        const answer = await ask(engine);
+        this.#remember(volume, engine);
+        return answer;
       } catch (error) {
         if (signal?.aborted) throw error;
         if (!(error instanceof ReadError)) throw new ReadError("internal", reasonOf(error));
@@ -171,7 +189,7 @@ export class EngineReader implements NeedleReader {
         if (worst === undefined || worst.code === "not-found") worst = error;
       }
     }
-    throw worst ?? new ReadError("unavailable", "no engine is configured", 1);
+    throw worst ?? noEngine();
   }
 
   #candidates(volume: number): readonly EngineClient[] {
@@ -185,6 +203,10 @@ export class EngineReader implements NeedleReader {
     if (this.#places.size >= MAX_PLACES) this.#places.clear();
     this.#places.set(volume, engine);
   }
+}
+
+function noEngine(): ReadError {
+  return new ReadError("unavailable", "no engine is configured", 1);
 }
 
 async function whenLoaded(

@@ -8,6 +8,8 @@ import { Opcode, Status } from "../rdma/completion.ts";
 import { reasonOf, WireError } from "../rdma/errors.ts";
 import type { PooledBuffer } from "../rdma/pool.ts";
 import type { SmbDirectConnection } from "../smbdirect/mod.ts";
+import type { Store } from "../seaweed/store.ts";
+import { LISTING_EXTENSIONS, needlesPage, volumesPage } from "./listing.ts";
 import { decodeMessage, encodeMessage, type Message, type MessageData, type MessageType } from "./messages.ts";
 import { toNanoseconds } from "./protocol.ts";
 import type { EngineConnectionInfo } from "./reader.ts";
@@ -23,8 +25,13 @@ const TRANSFER_WINDOW = 2 << 20;
 /** Ranges likewise, per connection: fewer than SMB Direct takes transfers. */
 const TRANSFERS_AT_ONCE = 512;
 
+/** Pages of needles that one connection may ask for at once. */
+const LISTINGS_AT_ONCE = 16;
+
 /** What the peers of an engine share. */
 export interface PeerContext {
+  /** The volumes. */
+  readonly store: Store;
   /** All sessions of the engine. */
   readonly sessions: Sessions;
   /** Where ranges come from. */
@@ -58,6 +65,7 @@ export class EnginePeer {
   #bytes = 0;
   #underWay = 0; // bytes of ranges being read or written
   #unanswered = 0; // ranges likewise
+  #listings = 0;
   #drained: (() => void) | undefined;
 
   /** Starts answering. */
@@ -134,12 +142,12 @@ export class EnginePeer {
         return this.#startRead(message.data, id, now);
       case "CompleteRead":
         return this.#completeRead(message.data, id, now);
-      default: {
-        const reason = "Unsupported message type";
-        this.#context.refused("UNSUPPORTED_MESSAGE", reason);
-        const data = { code: "UNSUPPORTED_MESSAGE", message: reason, category: "request", recoverable: true };
-        return this.#send("Error", data, id);
-      }
+      case "ListVolumes":
+        return this.#send("ListVolumesResponse", volumesPage(this.#context.store, message.data), id);
+      case "ListNeedles":
+        return this.#listNeedles(message.data, id);
+      default:
+        throw new Refusal("UNSUPPORTED_MESSAGE", "Unsupported message type");
     }
   }
 
@@ -156,6 +164,7 @@ export class EnginePeer {
       supported_auth: ["none"],
       version,
       real_rdma: transport.startsWith("verbs:"),
+      extensions: LISTING_EXTENSIONS,
     };
   }
 
@@ -180,6 +189,17 @@ export class EnginePeer {
     }
     this.#jobs.push({ request, id, session });
     this.#pump();
+  }
+
+  #listNeedles(request: MessageData<"ListNeedles">, id: number | undefined): void {
+    if (this.#listings >= LISTINGS_AT_ONCE) {
+      throw new Refusal("ResourceExhausted", `${LISTINGS_AT_ONCE} listings are under way; wait for some`);
+    }
+    this.#listings++;
+    needlesPage(this.#context.store, request).then(
+      (page) => this.#send("ListNeedlesResponse", page, id),
+      (error) => this.#refuse(id, error),
+    ).finally(() => this.#listings--);
   }
 
   #completeRead(data: MessageData<"CompleteRead">, id: number | undefined, now: number): void {

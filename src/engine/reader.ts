@@ -217,7 +217,7 @@ export interface RegionInfo {
 export interface NeedleReader extends AsyncDisposable {
   /** Reads exactly the range. Throws ReadError, and the signal's reason when it aborts. */
   read(request: ReadRequest, signal?: AbortSignal): Promise<ReadResult>;
-  /** The volumes of every engine, by id. Throws ReadError where an engine cannot be asked, or knows not how to answer. */
+  /** The volumes of every engine that can be asked, by id. Throws ReadError where none can, or knows how to answer. */
   volumes(signal?: AbortSignal): Promise<readonly VolumeInfo[]>;
   /**
    * The needles of a volume whose keys are greater than `after`, ascending, at most `limit` and at most

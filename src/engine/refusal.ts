@@ -8,7 +8,8 @@ import { VerbenaError } from "../rdma/errors.ts";
 import type { MessageData } from "./messages.ts";
 import { ReadError, type ReadErrorCode } from "./reader.ts";
 
-/** Error codes of the engine's Error message. The first six are SeaweedFS's own names; needles' fates are Verbena's. */
+/** Error codes of the engine's Error message. The first six and the last are SeaweedFS's own names; needles' fates are
+ * Verbena's. */
 export type RefusalCode =
   | "SessionNotFound"
   | "SessionExpired"
@@ -20,7 +21,8 @@ export type RefusalCode =
   | "RangeNotSatisfiable"
   | "Unsupported"
   | "Corrupt"
-  | "VolumeChanging";
+  | "VolumeChanging"
+  | "UNSUPPORTED_MESSAGE";
 
 interface Meaning {
   readonly category: string;
@@ -40,6 +42,7 @@ const MEANINGS: Record<RefusalCode, Meaning> = {
   Unsupported: { category: "request", recoverable: false, read: "unsupported" },
   Corrupt: { category: "io", recoverable: false, read: "corrupt" },
   VolumeChanging: { category: "io", recoverable: true, read: "unavailable" },
+  UNSUPPORTED_MESSAGE: { category: "request", recoverable: true, read: "unsupported" },
 };
 
 const NEEDLE_CODES: Record<NeedleErrorCode, RefusalCode> = {

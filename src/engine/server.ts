@@ -66,6 +66,7 @@ export class EngineServer implements AsyncDisposable {
   readonly #domain: ProtectionDomain;
   readonly #listener: Listener;
   readonly #options: Required<EngineServerOptions>;
+  readonly #store: Store;
   readonly #sessions: Sessions;
   readonly #pool: RegisteredPool;
   readonly #transfers: Transfers;
@@ -81,6 +82,7 @@ export class EngineServer implements AsyncDisposable {
   private constructor(domain: ProtectionDomain, listener: Listener, store: Store, options: EngineServerOptions) {
     this.#domain = domain;
     this.#listener = listener;
+    this.#store = store;
     this.#options = {
       maxSessions: 1_000,
       sessionTimeout: 300_000,
@@ -195,6 +197,7 @@ export class EngineServer implements AsyncDisposable {
         signal: this.#stopping.signal,
       });
       const peer = new EnginePeer(connection, {
+        store: this.#store,
         sessions: this.#sessions,
         transfers: this.#transfers,
         maxTransferSize: this.#options.maxTransferSize,

@@ -19,6 +19,7 @@ export * from "./master_client.ts";
 export * from "./needle.ts";
 export * from "./needle_error.ts";
 export * from "./needle_map.ts";
+export * from "./needle_page.ts";
 export * from "./needle_record.ts";
 export * from "./pinned_needle.ts";
 export * from "./read_token.ts";

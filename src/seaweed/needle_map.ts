@@ -5,6 +5,8 @@
  * @module
  */
 
+import type { NeedlePage } from "./needle_page.ts";
+
 /** Words of a slot: upper and lower half of the key, lower half of the offset in units of eight bytes, size. */
 const WORDS = 4;
 const FILL = 0.75;
@@ -44,6 +46,11 @@ export class NeedleMap {
   /** Bytes it takes now. */
   get byteLength(): number {
     return this.#slots.byteLength + (this.#offsetHigh?.byteLength ?? 0);
+  }
+
+  /** Slots, free ones included. Another number than before: the needles have other places. */
+  get slots(): number {
+    return this.#capacity;
   }
 
   /** Needles that are not deleted. */
@@ -94,6 +101,18 @@ export class NeedleMap {
     words[at + 3] = alive ? size : -1; // which also tells a slot from an empty one
     if (this.#offsetHigh !== undefined) this.#offsetHigh[slot] = offsetHigh;
     if (fresh && ++this.#used > this.#capacity * FILL) this.#grow();
+  }
+
+  /** Offers the needles in `count` slots from `first` on to `page`, deleted ones left out. */
+  gather(page: NeedlePage, first: number, count: number): void {
+    const words = this.#slots as Words;
+    const end = Math.min(this.#capacity, first + count);
+    for (let slot = first; slot < end; slot++) {
+      const at = slot * WORDS;
+      const size = words[at + 3] as number;
+      if (size < 0 || size === 0 && this.#isEmpty(slot)) continue;
+      page.offer((words[at] as number) >>> 0, (words[at + 1] as number) >>> 0, size);
+    }
   }
 
   #high(slot: number): number {

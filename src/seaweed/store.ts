@@ -8,7 +8,8 @@ import { type FileId, formatFileId } from "./file_id.ts";
 import { InflatedCache } from "./inflated_cache.ts";
 import { NeedleError } from "./needle_error.ts";
 import { type Needle, NeedleContext } from "./pinned_needle.ts";
-import { Volume, type VolumeSummary } from "./volume.ts";
+import type { NeedleEntry } from "./needle_page.ts";
+import { Volume, type VolumeDescription, type VolumeSummary } from "./volume.ts";
 import { checkDirectories, listVolumes, type VolumeDirectory, type VolumeFiles } from "./volume_files.ts";
 
 /** The ceilings of a {@linkcode Store}. */
@@ -49,6 +50,9 @@ export interface StoreStatistics {
 const UNKNOWN_FOR = 1000;
 /** How long a listing is good for, so that volumes that came twice or were erasure-coded are noticed. */
 const LISTING_FOR = 10_000;
+
+/** Bytes of needle maps that are made for one {@linkcode Store.describe}: four million needles or so. */
+const DESCRIBED_INDEX_BYTES = 128 * 1024 ** 2;
 
 /** Reads needles from the volumes in some directories. It writes nothing and locks nothing. */
 export class Store implements Disposable {
@@ -98,6 +102,53 @@ export class Store implements Disposable {
   volumes(nowMs: number): VolumeSummary[] {
     this.#list(nowMs);
     return [...this.#volumes.values()].map((volume) => volume.summary()).sort((a, b) => a.id - b.id);
+  }
+
+  /**
+   * The volumes that are served and whose id is greater than `after`, ascending, at most `limit`. Their needles are counted
+   * as long as that closes no volume that is in use, and takes no longer than reading some millions of index entries.
+   */
+  describe(after: number, limit: number, nowMs: number): { volumes: VolumeDescription[]; more: boolean } {
+    if (Math.abs(nowMs - this.#listedAt) >= UNKNOWN_FOR) this.#list(nowMs);
+    const served = [...this.#volumes.values()].filter(({ files }) => files.id > after && files.refused === undefined);
+    let left = DESCRIBED_INDEX_BYTES;
+    const reserve = (bytes: number): void => {
+      const open = [...this.#volumes.values()].filter((volume) => volume.isOpen).length;
+      if (bytes > left || open >= this.#mostOpen || this.#indexBytes() + bytes > this.#mostIndexBytes) {
+        throw new NeedleError("unsupported", `a needle map of ${bytes} bytes is not made to count needles`);
+      }
+      left -= bytes;
+    };
+    const volumes: VolumeDescription[] = [];
+    for (const volume of served.sort((a, b) => a.files.id - b.files.id)) {
+      if (volumes.length === limit) return { volumes, more: true };
+      const description = volume.describe(reserve);
+      if (description !== undefined) volumes.push(description);
+    }
+    return { volumes, more: false };
+  }
+
+  /**
+   * The needles of a volume that are not deleted and whose keys are greater than `after`, ascending, at most `limit`; all
+   * from the first where `after` is below 0. Those whose time to live is over are among them until a vacuum. Throws
+   * NeedleError.
+   */
+  async needles(
+    volume: number,
+    after: bigint,
+    limit: number,
+    nowMs: number,
+  ): Promise<{ needles: NeedleEntry[]; more: boolean }> {
+    for (const fresh of [LISTING_FOR, UNKNOWN_FOR]) { // files that went away are perhaps in another directory
+      const age = Math.abs(nowMs - this.#listedAt);
+      if (age >= fresh || !this.#volumes.has(volume) && age >= UNKNOWN_FOR) this.#list(nowMs);
+      const found = this.#volumes.get(volume);
+      if (found === undefined) break;
+      found.lastUsed = ++this.#questions;
+      const page = await found.needles(after, limit, this.#reserve);
+      if (page !== undefined) return page;
+    }
+    throw new NeedleError("not-found", `no volume ${volume} in the directories served`);
   }
 
   /** What it has done so far. */

@@ -5,6 +5,8 @@
  */
 import { type FileId, formatFileId } from "./file_id.ts";
 import { NeedleError } from "./needle_error.ts";
+import type { NeedleMap } from "./needle_map.ts";
+import { type NeedleEntry, NeedlePage } from "./needle_page.ts";
 import { Needle, type NeedleContext } from "./pinned_needle.ts";
 import type { VolumeFiles } from "./volume_files.ts";
 import { VolumeSnapshot } from "./volume_snapshot.ts";
@@ -35,6 +37,31 @@ export interface VolumeSummary {
   /** Bytes of its `.dat`, while open. */
   readonly datBytes?: number;
 }
+
+/** What {@linkcode Store.describe} tells of a volume that is served. */
+export interface VolumeDescription {
+  /** Volume id. */
+  readonly id: number;
+  /** Collection; empty for the default one. */
+  readonly collection: string;
+  /** Version of its needles. */
+  readonly version: number;
+  /** Bytes of its `.dat`. */
+  readonly size: number;
+  /** Needles that are not deleted; where they were not counted, the entries of the index, which are no fewer. */
+  readonly needles: number;
+  /** Needles that are deleted; 0 where they were not counted. */
+  readonly deleted: number;
+  /** Whether needles were counted. */
+  readonly counted: boolean;
+  /** Whether weed takes no writes for it. */
+  readonly readOnly: boolean;
+}
+
+/** Slots of a needle map looked through in one go: a few milliseconds, in which nothing else is served. */
+const SLOTS_AT_ONCE = 1 << 20;
+/** How often a page is begun anew when the needle map grows meanwhile, before the volume is said to be changing. */
+const PAGE_ATTEMPTS = 4;
 
 /** A volume that opens its files when first asked, and again whenever they were replaced. */
 export class Volume implements Disposable {
@@ -77,6 +104,53 @@ export class Volume implements Disposable {
     }
   }
 
+  /**
+   * What to tell of it where it is served; undefined where it is not, or its files are gone or make no sense. It is opened
+   * for that where `reserve` does not throw.
+   */
+  describe(reserve: (bytes: number) => void): VolumeDescription | undefined {
+    const { id, collection, refused } = this.files;
+    if (refused !== undefined) return undefined;
+    const reason = this.#reason;
+    let map: NeedleMap | undefined;
+    try {
+      map = this.#current(reserve)?.map;
+    } catch (error) {
+      if (!(error instanceof NeedleError)) throw error;
+      this.#reason = reason; // that there was no room for this question is nothing that became of it
+    }
+    try {
+      const glance = VolumeSnapshot.glance(this.files);
+      if (glance === undefined) return undefined;
+      const { version, dataBytes: size, entries, readOnly } = glance;
+      const [needles, deleted] = map === undefined ? [entries, 0] : [map.live, map.deleted];
+      return { id, collection, version, size, needles, deleted, counted: map !== undefined, readOnly };
+    } catch (error) {
+      if (error instanceof NeedleError) return undefined;
+      throw error;
+    }
+  }
+
+  /**
+   * A page of its needles, by key; undefined when its files are gone from here. Throws NeedleError. See {@linkcode open}
+   * for `reserve`.
+   */
+  async needles(
+    after: bigint,
+    limit: number,
+    reserve: (bytes: number) => void,
+  ): Promise<{ needles: NeedleEntry[]; more: boolean } | undefined> {
+    const { id, refused } = this.files;
+    if (refused !== undefined) throw new NeedleError("unsupported", `volume ${id}: ${refused}`);
+    for (let attempt = 0; attempt < PAGE_ATTEMPTS; attempt++) {
+      const map = this.#current(reserve)?.map;
+      if (map === undefined) return undefined;
+      const page = new NeedlePage(after, limit);
+      if (await gatherAll(map, page)) return page.take();
+    }
+    throw new NeedleError("changing", `volume ${id}: its index grows faster than it can be looked through`);
+  }
+
   /** What to tell of it. */
   summary(): VolumeSummary {
     const { id, collection, directory, refused } = this.files;
@@ -115,6 +189,17 @@ export class Volume implements Disposable {
     }
     return this.#snapshot;
   }
+}
+
+/** Looks through a whole needle map, other work in between; false when it grew meanwhile, and needles moved. */
+async function gatherAll(map: NeedleMap, page: NeedlePage): Promise<boolean> {
+  const { slots } = map;
+  for (let first = 0; first < slots; first += SLOTS_AT_ONCE) {
+    if (first > 0) await new Promise((resolve) => setTimeout(resolve, 0));
+    if (map.slots !== slots) return false;
+    map.gather(page, first, SLOTS_AT_ONCE);
+  }
+  return true;
 }
 
 interface Place {

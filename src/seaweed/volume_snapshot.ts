@@ -25,10 +25,24 @@ import { LARGEST_VOLUME_INFO, parseVolumeInfo, type VolumeInfo } from "./volume_
 const PAIR_ATTEMPTS = 4;
 /** Entries of the index read at once. */
 const ENTRIES_AT_ONCE = 65_536;
+/** Whoever may write to a file: weed leaves volumes alone that nobody may write to. */
+const ANY_WRITE = 0o222;
 /** Bytes of the index looked at to find out the size of its entries. */
 const SAMPLE_BYTES = 17 * 8;
 
 let generations = 0;
+
+/** What can be told of a volume without reading its index. */
+export interface VolumeGlance {
+  /** Version of its needles. */
+  readonly version: number;
+  /** Bytes of its `.dat`. */
+  readonly dataBytes: number;
+  /** Entries of its index: one for each needle, and one more for each that was overwritten or deleted. */
+  readonly entries: number;
+  /** Whether weed takes no writes for it. */
+  readonly readOnly: boolean;
+}
 
 /** One pair of open files. Close it with {@linkcode Symbol.dispose}; reads then report the volume as changing. */
 export class VolumeSnapshot implements Disposable {
@@ -78,6 +92,23 @@ export class VolumeSnapshot implements Disposable {
     } catch (error) {
       closePair(pair);
       throw error;
+    }
+  }
+
+  /** Looks at the files of a volume; undefined when its `.dat` is gone. Throws as {@linkcode open} does. */
+  static glance(files: VolumeFiles): VolumeGlance | undefined {
+    const pair = openPair(files);
+    if (pair === undefined) return undefined;
+    try {
+      const info = readVolumeInfo(files);
+      return {
+        version: readSuperblock(files, pair.data).version,
+        dataBytes: pair.dataInfo.size,
+        entries: Math.floor(pair.indexInfo.size / readEntrySize(pair, info)),
+        readOnly: info?.readOnly === true || pair.dataInfo.mode !== null && (pair.dataInfo.mode & ANY_WRITE) === 0,
+      };
+    } finally {
+      closePair(pair);
     }
   }
 

@@ -29,6 +29,17 @@ const START_READ = {
   timeout_secs: 30n,
 };
 
+const VOLUMES = {
+  ids: [3n, 0xffff_ffffn],
+  collections: ["", "ü"],
+  versions: [3n, 2n],
+  sizes: [8n, 1n << 63n],
+  needles: [0n, 1n],
+  deleted: [1n, 0n],
+  flags: [3n, 0n],
+  more: true,
+};
+
 const plain = new Packr({ useRecords: false, variableMapSize: true });
 
 /** A message made of anything at all. */
@@ -143,6 +154,27 @@ Deno.test("decodeMessage() takes a list of strings, of strings only and not too 
   refused(made(new Array(65).fill("x")), "entries: got 65");
 });
 
+Deno.test("decodeMessage() takes lists of numbers and bytes, of their kind only and not too long", () => {
+  assertEquals(decodeMessage(encodeMessage("ListVolumesResponse", VOLUMES)), {
+    type: "ListVolumesResponse",
+    data: VOLUMES,
+  });
+  const made = (change: object) => pack({ type: "ListVolumesResponse", data: { ...VOLUMES, ...change } });
+  refused(made({ ids: [1, -1] }), "ListVolumesResponse.ids, wanted u64s: got object");
+  refused(made({ ids: [1, 1.5] }), "ids, wanted u64s");
+  refused(made({ ids: ["1"] }), "ids, wanted u64s");
+  refused(made({ ids: 1 }), "ids, wanted u64s: got number");
+  refused(made({ ids: { 0: 1 } }), "ids, wanted u64s");
+  refused(made({ sizes: new Array(65).fill(1) }), "entries: got 65");
+  const needles = Uint8Array.from({ length: 12_288 }, (_, at) => at);
+  const bytes = encodeMessage("ListNeedlesResponse", { needles, more: false });
+  const { data } = decodeMessage(bytes) as Message<"ListNeedlesResponse">;
+  bytes.fill(0);
+  assertEquals(data, { needles, more: false });
+  refused(pack({ type: "ListNeedlesResponse", data: { needles: "x", more: true } }), "needles, wanted bytes");
+  refused(pack({ type: "ListNeedlesResponse", data: { needles: [1], more: true } }), "needles, wanted bytes");
+});
+
 Deno.test("decodeMessage() refuses data that is nil or missing, and types that are unknown", () => {
   refused(pack({ type: "Ping", data: null }), "Ping data: got object");
   refused(pack({ type: "Ping" }), "Ping data: got undefined");
@@ -245,6 +277,10 @@ Deno.test("100,000 valid messages with bytes changed are messages or WireErrors,
     encodeMessage("StartRead", START_READ, 77),
     encodeMessage("CompleteRead", { session_id: "x", success: true, bytes_transferred: 1n, client_crc: 3 }),
     pack(["GetCapabilitiesResponse", ["d", 0, 1, 2, 3, "g", 0, ["none"], "v", false]]),
+    encodeMessage("ListVolumes", { after: 9 }, 1),
+    encodeMessage("ListVolumesResponse", VOLUMES, 2),
+    encodeMessage("ListNeedles", { volume_id: 3, after: 1n << 63n, limit: 7 }, 3),
+    encodeMessage("ListNeedlesResponse", { needles: new Uint8Array(24), more: false }, 4),
   ].map((bytes) => Uint8Array.from(bytes));
   const change = fc.tuple(fc.nat(300), fc.nat(255));
   const property = fc.property(fc.constantFrom(...valid), fc.array(change, { maxLength: 4 }), (message, changes) => {

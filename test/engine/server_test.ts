@@ -47,6 +47,7 @@ Deno.test("an engine tells what it can do, and answers pings with the id they be
       supported_auth: ["none"],
       version: "0.0.0",
       real_rdma: false,
+      extensions: ["ListVolumes", "ListNeedles"],
     });
     const pong = await reader.ask("Ping", { timestamp_ns: (1n << 64n) - 1n }, 0xffff_ffff) as Message<"Pong">;
     assertEquals(

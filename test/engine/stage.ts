@@ -244,6 +244,10 @@ export class RawPeer {
 export class RawEngine implements AsyncDisposable {
   readonly completed: MessageData<"CompleteRead">[] = [];
   readonly peers: RawPeer[] = [];
+  /** What it says that it knows; nothing, as SeaweedFS's engine. */
+  extensions: readonly string[] | undefined;
+  /** What it does with any other message. */
+  other: (peer: RawPeer, message: Message) => void = () => {};
   /** Whether GetCapabilities is answered. */
   introduces = true;
   readonly #serving: Promise<void>;
@@ -278,8 +282,9 @@ export class RawEngine implements AsyncDisposable {
     if (message.type === "StartRead") this.play(peer, message.data, message.id);
     if (message.type === "CompleteRead") {
       this.completed.push(message.data);
-      peer.send("CompleteReadResponse", { success: true }, message.id);
+      return peer.send("CompleteReadResponse", { success: true }, message.id);
     }
+    if (message.type !== "StartRead" && message.type !== "GetCapabilities") this.other(peer, message);
     if (message.type !== "GetCapabilities" || !this.introduces) return;
     peer.send("GetCapabilitiesResponse", {
       device_name: "played",
@@ -292,6 +297,7 @@ export class RawEngine implements AsyncDisposable {
       supported_auth: ["none"],
       version: "1",
       real_rdma: false,
+      ...(this.extensions === undefined ? {} : { extensions: this.extensions }),
     }, message.id);
   }
 
