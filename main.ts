@@ -6,6 +6,7 @@
 import { catCommand } from "./commands/cat.ts";
 import { type CliContext, EXIT_FAILED, runCli } from "./commands/cli.ts";
 import type { Command } from "./commands/command.ts";
+import { configCommand } from "./commands/config.ts";
 import { cpCommand } from "./commands/cp.ts";
 import { devicesCommand } from "./commands/devices.ts";
 import { engineCommand } from "./commands/engine.ts";
@@ -33,6 +34,7 @@ const COMMANDS: readonly Command[] = [
   devicesCommand,
   pingCommand,
   perfCommand,
+  configCommand,
 ];
 
 /**
@@ -50,6 +52,12 @@ function columns(): number {
   } catch {
     return USUAL_COLUMNS;
   }
+}
+
+/** A variable of the environment; none where this process may not look there. */
+function variable(name: string): string | undefined {
+  const { state } = Deno.permissions.querySync({ name: "env", variable: name });
+  return state === "granted" ? Deno.env.get(name) : undefined;
 }
 
 /** A signal that aborts at the first request to stop; the second ends the process at once. */
@@ -85,10 +93,13 @@ if (import.meta.main) {
     writeBytes: (bytes) => outside.writeBytes(bytes),
     report,
     terminal: outside.terminal,
-    environment: (name) => Deno.env.get(name),
+    environment: variable,
     askSecret: (question) => outside.askSecret(question, Deno.stdin),
     get stop(): AbortSignal {
       return stop ??= stopSignal();
+    },
+    onHangup(act): void {
+      if (Deno.build.os !== "windows") Deno.addSignalListener("SIGHUP", act);
     },
     launch: (role) => mustLaunch(role) ? launch(role, new URL(import.meta.url), Deno.args) : undefined,
   };

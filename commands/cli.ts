@@ -64,7 +64,7 @@ async function runCommand(command: Command, args: readonly string[], context: Cl
       context.print(helpOf(command));
       return EXIT_OK;
     }
-    const launched = context.launch?.(roleOf(command, given));
+    const launched = context.launch?.(roleOf(command, given, context.environment));
     if (launched !== undefined) return await launched;
     // Copied, so that a stop asked for from here on is heard: main.ts listens for signals once `stop` has been read.
     await command.run(given, { ...context });
@@ -76,7 +76,7 @@ async function runCommand(command: Command, args: readonly string[], context: Cl
 
 /** One line for whatever was thrown, and the exit code for it. */
 function explain(error: unknown, who: string, debug: boolean, context: Context): number {
-  if (error instanceof SilentFailure) return EXIT_FAILED;
+  if (error instanceof SilentFailure) return error.usage ? EXIT_USAGE : EXIT_FAILED;
   const usage = error instanceof ConfigError;
   const hint = usage
     ? `; see ${who} --help`

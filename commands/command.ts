@@ -7,7 +7,7 @@ import { parseArgs } from "node:util";
 import { ConfigError, VerbenaError } from "../src/rdma/errors.ts";
 
 /** The permission sets of deno.json that commands run with. */
-export type Role = "serve" | "serve-rdma" | "engine" | "client";
+export type Role = "serve" | "serve-rdma" | "engine" | "client" | "config" | "token";
 
 /** One flag. */
 export interface Flag {
@@ -64,6 +64,11 @@ export class SilentFailure extends VerbenaError {
   static {
     this.prototype.name = "SilentFailure";
   }
+
+  /** Says what failed, to whoever catches it. */
+  constructor(message: string, /** Whether what was asked for made no sense. */ readonly usage = false) {
+    super(message);
+  }
 }
 
 /** Standard output has no reader any more: there is nobody to do this for, and nothing to complain of. */
@@ -91,6 +96,8 @@ export interface Context {
   readonly askSecret: (question: string) => Promise<string | undefined>;
   /** Aborts when the process is asked to stop; finish what is under way, then return. */
   readonly stop: AbortSignal;
+  /** Has `act` called whenever the process is told that its configuration changed, which else would end it. */
+  readonly onHangup: (act: () => void) => void;
 }
 
 /** One command. */
@@ -102,7 +109,7 @@ export interface Command {
   /** What follows the name in the usage line. */
   readonly usage: string;
   /** The permission set it runs with, which its flags may decide. */
-  readonly role: Role | ((given: Arguments) => Role);
+  readonly role: Role | ((given: Arguments, environment: Context["environment"]) => Role);
   /** How many arguments it takes that are not flags. */
   readonly positionals: { readonly minimum: number; readonly maximum: number };
   /** Its flags, beside `--help` and `--debug`, which every command has. */
@@ -111,9 +118,9 @@ export interface Command {
   run(given: Arguments, context: Context): Promise<void>;
 }
 
-/** The permission set that a command runs with when it is given these flags. */
-export function roleOf(command: Command, given: Arguments): Role {
-  return typeof command.role === "function" ? command.role(given) : command.role;
+/** The permission set that a command runs with when it is given these flags and this environment. */
+export function roleOf(command: Command, given: Arguments, environment: Context["environment"]): Role {
+  return typeof command.role === "function" ? command.role(given, environment) : command.role;
 }
 
 /** Flags that every command has. */
@@ -149,6 +156,27 @@ export function readArguments(command: Command, args: readonly string[]): Argume
     );
   }
   return new Arguments(values, positionals);
+}
+
+/**
+ * The action that a command's first argument names, and the arguments after it. Throws ConfigError where it is none of
+ * them, and for too few or too many arguments, of which `counts` has the least and the most.
+ */
+export function readAction<A extends string>(
+  given: Arguments,
+  actions: readonly A[],
+  counts: Readonly<Record<A, readonly [least: number, most: number]>>,
+): { action: A; rest: readonly string[] } {
+  const [word = "", ...rest] = given.positionals;
+  const action = actions.find((name) => name === word);
+  if (action === undefined) {
+    const hint = suggest(word, actions) || `; want ${actions.join(", ")}`;
+    throw new ConfigError(`unknown action ${JSON.stringify(word)}${hint}`);
+  }
+  const [least, most] = counts[action];
+  if (rest.length < least) throw new ConfigError(`${action}: an argument is missing`);
+  if (rest.length > most) throw new ConfigError(`${action}: unexpected argument ${JSON.stringify(rest[most])}`);
+  return { action, rest };
 }
 
 function addValue(

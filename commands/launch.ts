@@ -13,6 +13,8 @@ const SIGNS: Readonly<Record<Role, Deno.PermissionDescriptor>> = {
   "serve-rdma": { name: "ffi" },
   "engine": { name: "ffi" },
   "client": { name: "net" },
+  "config": { name: "read" },
+  "token": { name: "write" },
 };
 
 /** Whether this process should start another to have the role's permissions: it lacks them, and may run Deno. */

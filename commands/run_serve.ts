@@ -8,6 +8,7 @@ import { curlLines } from "../routes/home.ts";
 import { formatAddress } from "../src/rdma/address.ts";
 import { ProviderRegistry } from "../src/rdma/registry.ts";
 import type { Context } from "./command.ts";
+import { NO_CONFIG } from "./config/smb.ts";
 import { serveHttp } from "./http.ts";
 import { type OpenReader, openReader } from "./open_reader.ts";
 import { engineLog, providers } from "./providers.ts";
@@ -44,7 +45,10 @@ export async function serve(
 
 /** The SMB servers that are configured; undefined where none is. Throws ConfigError. */
 async function openSmb(options: ServeOptions, context: Context, log: Log): Promise<SmbPool | undefined> {
-  if (options.config === undefined) return undefined;
+  if (options.smb === undefined) return undefined;
   const { openPool } = await import("./smb_pool.ts");
-  return await openPool(options.config, context.environment, new ProviderRegistry(providers(options)), engineLog(log));
+  const registry = new ProviderRegistry(providers(options));
+  const pool = await openPool(options.smb, context.environment, registry, engineLog(log));
+  options.reload?.onReload(({ options: { smb = NO_CONFIG } }) => pool.replace(smb));
+  return pool;
 }

@@ -15,9 +15,10 @@ import {
   smbSettingsFrom,
 } from "../src/smb/mod.ts";
 import type { Context } from "./command.ts";
+import { readFileOf } from "./config/file.ts";
+import { NO_CONFIG, readPassword, type SmbConfig, type SmbServerConfig } from "./config/smb.ts";
 import { providers } from "./providers.ts";
 import type { Share, ShareServer } from "./share.ts";
-import { NO_CONFIG, readConfig, readPassword, type SmbConfig, type SmbServerConfig } from "./smb_config.ts";
 import type { SmbChoice } from "./smb_flags.ts";
 import { credentialsWithout } from "./smb_logon.ts";
 import { SmbTree } from "./smb_tree.ts";
@@ -52,8 +53,8 @@ export class SmbConnections implements AsyncDisposable {
 
   /** Reads the configuration; connects to nothing yet. Throws ConfigError. */
   static async open(choice: SmbChoice, context: Context, connect: Connect = connectSmb): Promise<SmbConnections> {
-    const config = choice.config === undefined ? NO_CONFIG : await readConfig(choice.config);
-    return new SmbConnections(choice, context, config, connect);
+    const file = await readFileOf(choice.config, context.environment);
+    return new SmbConnections(choice, context, file?.smb ?? NO_CONFIG, connect);
   }
 
   /** The share that a URL names. Throws what logging on and opening it throw. */

@@ -17,8 +17,8 @@ import {
   type SmbSettings,
   smbSettingsFrom,
 } from "../src/smb/mod.ts";
+import { readPassword, type SmbConfig, type SmbServerConfig } from "./config/smb.ts";
 import type { Share, ShareFile, ShareServer, ShareStat } from "./share.ts";
-import { readConfig, readPassword, type SmbConfig, type SmbServerConfig } from "./smb_config.ts";
 import type { Connect } from "./smb_connections.ts";
 import { credentialsWithout } from "./smb_logon.ts";
 
@@ -56,19 +56,24 @@ interface Entry {
 
 /** The servers. */
 export class SmbPool implements SmbSource, AsyncDisposable {
-  readonly #options: PoolOptions;
+  readonly #options: Omit<PoolOptions, "config">;
   readonly #entries = new Map<string, Entry>();
+  #config: SmbConfig;
   #open = 0;
 
   /** Connects to nothing yet. */
   constructor(options: PoolOptions) {
     this.#options = options;
+    this.#config = options.config;
   }
 
-  /** Throws ConfigError that names the server of which not everything is said that logging on will need. */
-  async check(): Promise<void> {
-    using held = new DisposableStack();
-    for (const [name, server] of this.#options.config.servers) await credentialsOf(name, server, held);
+  /**
+   * Goes by another configuration from now on: whoever asks next logs on anew, as another user or with another password
+   * where that is so; what is being read is read to its end as before.
+   */
+  replace(config: SmbConfig): void {
+    this.#config = config;
+    for (const [name, entry] of [...this.#entries]) this.#drop(name, entry);
   }
 
   /** Opens what a path of a share names. */
@@ -78,8 +83,8 @@ export class SmbPool implements SmbSource, AsyncDisposable {
     path: string,
     signal: AbortSignal,
   ): Promise<SmbOpenFile | SmbOpenDirectory> {
-    const { config, maxOpen = MAX_OPEN } = this.#options;
-    const configured = config.servers.get(name.toLowerCase());
+    const { maxOpen = MAX_OPEN } = this.#options;
+    const configured = this.#config.servers.get(name.toLowerCase());
     if (configured === undefined) {
       throw new HttpError(404, `no SMB server is configured as ${JSON.stringify(name.slice(0, 64))}`);
     }
@@ -104,7 +109,7 @@ export class SmbPool implements SmbSource, AsyncDisposable {
   }
 
   #settings(configured: SmbServerConfig): SmbSettings {
-    return { ...this.#options.config.settings, ...configured.settings, ...this.#options.settings };
+    return { ...this.#config.settings, ...configured.settings, ...this.#options.settings };
   }
 
   #use(name: string, configured: SmbServerConfig): Entry {
@@ -183,17 +188,22 @@ async function close({ server, held }: Entry): Promise<void> {
   }
 }
 
-/** The servers that a configuration file names, as the environment and the file have them. Throws ConfigError. */
+/** The servers of a configuration, as the environment and the file have them. Throws ConfigError. */
 export async function openPool(
-  path: string,
+  config: SmbConfig,
   environment: (variable: string) => string | undefined,
   registry: ProviderRegistry,
   log: PoolOptions["log"],
 ): Promise<SmbPool> {
   const settings = smbSettingsFrom(environment);
-  const pool = new SmbPool({ config: await readConfig(path), settings, registry, connect: connectSmb, log });
-  await pool.check();
-  return pool;
+  await checkServers(config);
+  return new SmbPool({ config, settings, registry, connect: connectSmb, log });
+}
+
+/** Throws ConfigError that names the server of which not everything is said that logging on will need. */
+export async function checkServers({ servers }: SmbConfig): Promise<void> {
+  using held = new DisposableStack();
+  for (const [name, server] of servers) await credentialsOf(name, server, held);
 }
 
 async function credentialsOf(

@@ -5,11 +5,8 @@
  */
 import { type BlockList, isIP } from "node:net";
 import type { KeySet } from "./keys.ts";
-import { checkPath, networksOf } from "./nearby.ts";
+import { checkPath, DEFAULT_ANONYMOUS, networksOf } from "./nearby.ts";
 import { type Grant, TokenVerifier } from "./token.ts";
-
-/** What clients nearby may ask for without a token, unless told: what `weed mount` asks its sidecar, which sends none. */
-export const DEFAULT_ANONYMOUS: readonly string[] = ["/health", "/read"];
 
 /** Who may do what. */
 export interface AccessRules {

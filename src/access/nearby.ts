@@ -6,6 +6,9 @@
 import { BlockList, isIP } from "node:net";
 import { ConfigError } from "../rdma/errors.ts";
 
+/** What clients nearby may ask for without a token, unless told: what `weed mount` asks its sidecar, which sends none. */
+export const DEFAULT_ANONYMOUS: readonly string[] = ["/health", "/read"];
+
 /** Networks in CIDR notation, `10.0.0.0/8`; an address is a network of one. Throws ConfigError. */
 export function networksOf(trusted: readonly string[]): BlockList {
   const networks = new BlockList();

@@ -22,6 +22,7 @@ async function run(
     terminal: undefined,
     environment: () => undefined,
     askSecret: () => Promise.resolve(undefined),
+    onHangup: () => {},
     stop: new AbortController().signal,
     ...extra,
   });
@@ -145,16 +146,23 @@ Deno.test("a command is launched with its role's permissions where they are miss
 });
 
 Deno.test("verbena serve has the right to open libraries only where a device may have to be reached", () => {
-  const table: [string[], Role][] = [
+  const table: [string[], Role, Record<string, string>?][] = [
     [[], "serve"],
     [["--dir", "/data"], "serve"],
+    [["--engine", "unix:/run/engine.sock"], "serve"],
+    [["--engine", "unix:/run/engine.sock", "--engine", "rdma:10.0.0.1"], "serve-rdma"],
+    [[], "serve-rdma", { VERBENA_ENGINE: "unix:/run/engine.sock,rdma:10.0.0.1" }],
+    [[], "serve", { VERBENA_ENGINE: "rdma:10.0.0.1", VERBENA_PROVIDER: "iwarp" }],
+    [["--provider", "verbs"], "serve-rdma", { VERBENA_PROVIDER: "iwarp" }],
+    [[], "serve-rdma", { VERBENA_CONFIG: "verbena.toml" }],
     [["--engine", "rdma:10.0.0.1"], "serve-rdma"],
     [["--engine", "rdma:10.0.0.1", "--provider", "iwarp"], "serve"],
     [["--dir", "/data", "--provider", "verbs"], "serve-rdma"],
     [["--config", "verbena.json"], "serve-rdma"],
     [["--config", "verbena.json", "--provider", "iwarp"], "serve"],
   ];
-  for (const [args, role] of table) {
-    assertEquals(roleOf(serveCommand, readArguments(serveCommand, args)), role, args.join(" "));
+  for (const [args, role, variables = {}] of table) {
+    const given = readArguments(serveCommand, args);
+    assertEquals(roleOf(serveCommand, given, (name) => variables[name]), role, args.join(" "));
   }
 });

@@ -16,6 +16,8 @@ export class Outside implements Context {
   /** What is answered to a question; undefined for nobody. */
   secret: string | undefined;
   readonly controller = new AbortController();
+  /** What is done when the process is told that its configuration changed. */
+  hangup = (): void => {};
   readonly version = "0.1.0";
   #news = Promise.withResolvers<void>();
 
@@ -41,6 +43,8 @@ export class Outside implements Context {
     this.questions.push(question);
     return Promise.resolve(this.secret);
   };
+
+  readonly onHangup = (act: () => void): void => void (this.hangup = act);
 
   /** The first line printed, or to come, that matches. */
   async line(pattern: RegExp): Promise<RegExpExecArray> {

@@ -1,8 +1,5 @@
-import { parseConfig } from "../../commands/smb_config.ts";
-import { ConfigError } from "../../src/rdma/errors.ts";
-import { NtStatus, NtStatusError, SMB_SETTINGS } from "../../src/smb/mod.ts";
-import configuration from "../../deno.json" with { type: "json" };
-import { assert, assertEquals, assertMatch, assertThrows } from "../assert.ts";
+import { NtStatus, NtStatusError } from "../../src/smb/mod.ts";
+import { assert, assertEquals, assertMatch } from "../assert.ts";
 import { Stage } from "./smb_run.ts";
 
 /** The options that `ls` with these arguments connected with, and to whom. */
@@ -136,17 +133,6 @@ Deno.test("a setting of the environment that makes no sense is named", async () 
   ]]);
 });
 
-Deno.test("the roles that reach SMB servers may read the variables of its settings, and no others", () => {
-  const settings = Object.values(SMB_SETTINGS).map(({ variable }) => variable);
-  const { client, compiled } = configuration.permissions;
-  for (const { env } of [client, compiled]) {
-    assertEquals(env.toSorted(), ["VERBENA_SMB_PASSWORD", ...settings].toSorted());
-  }
-  for (const role of [configuration.permissions.serve, configuration.permissions["serve-rdma"]]) {
-    assertEquals(role.env.toSorted(), settings.toSorted());
-  }
-});
-
 Deno.test("one server is logged on to once, however many URLs name it, and told of with --stats", async () => {
   const stage = new Stage();
   stage.server.data.put("a", "x");
@@ -171,44 +157,6 @@ Deno.test("a log-on that fails is told once for each URL, and nobody is asked ag
   });
   assertEquals([code, reported.length, stage.outside.questions.length, stage.connections.length], [1, 2, 1, 1]);
   assertMatch(reported[0] ?? "", /^verbena ls: log on to nas as ada: STATUS_LOGON_FAILURE: /);
-});
-
-Deno.test("parseConfig() refuses what it does not know, and names the key", () => {
-  const table: [unknown, string | RegExp][] = [
-    ["{", /^it is no JSON: /],
-    [[], "the file: got [], want an object"],
-    [{ smbx: {} }, 'the file: unknown key "smbx", want smb'],
-    [{ smb: { readsize: 1 } }, /^smb: unknown key "readsize", want servers, rdma, /],
-    [
-      { smb: { readSize: "1 MiB" } },
-      'smb.readSize: SMB readSize: got "1 MiB", want a whole number from 4096 to 8388608',
-    ],
-    [{ smb: { servers: [] } }, "smb.servers: got [], want an object"],
-    [{ smb: { servers: { "a/b": {} } } }, "smb.servers.a/b: it cannot be part of a URL"],
-    [{ smb: { servers: { nas: {}, NAS: {} } } }, "smb.servers.NAS: the name is given twice, case aside"],
-    [{ smb: { servers: { nas: { hots: "x" } } } }, /^smb\.servers\.nas: unknown key "hots", want host, port, user, /],
-    [{ smb: { servers: { nas: { host: "" } } } }, 'smb.servers.nas.host: got "", want a text that is not empty'],
-    [{ smb: { servers: { nas: { port: 0 } } } }, "smb.servers.nas.port: got 0, want a whole number from 1 to 65535"],
-    [
-      { smb: { servers: { nas: { logon: "root" } } } },
-      'smb.servers.nas.logon: got "root", want one of kerberos, guest, anonymous',
-    ],
-    [
-      { smb: { servers: { nas: { logon: "guest", user: "a" } } } },
-      "smb.servers.nas.logon: it goes without user, domain and passwordFile",
-    ],
-    [
-      { smb: { maxDialect: "2.1", servers: { nas: { minDialect: "3.0" } } } },
-      "smb.servers.nas: SMB minDialect 3.0 is newer than maxDialect 2.1",
-    ],
-  ];
-  for (const [config, message] of table) {
-    const text = typeof config === "string" ? config : JSON.stringify(config);
-    const error = assertThrows(() => parseConfig(text, (file) => file), ConfigError);
-    if (typeof message === "string") assertEquals(error.message, message);
-    else assertMatch(error.message, message);
-  }
-  assertEquals(parseConfig("{}", (file) => file).servers.size, 0);
 });
 
 Deno.test("a configuration file that is not there, or wrong, is named", async () => {

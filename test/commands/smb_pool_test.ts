@@ -1,6 +1,6 @@
 import type { Connect } from "../../commands/smb_connections.ts";
-import { parseConfig } from "../../commands/smb_config.ts";
-import { type PoolOptions, SmbPool } from "../../commands/smb_pool.ts";
+import { type SmbConfig, smbConfigOf } from "../../commands/config/smb.ts";
+import { checkServers, type PoolOptions, SmbPool } from "../../commands/smb_pool.ts";
 import { HttpError } from "../../routes/http_error.ts";
 import type { SmbOpenDirectory, SmbOpenFile } from "../../routes/v1/smb_source.ts";
 import { ConfigError, SystemError, VerbenaError } from "../../src/rdma/errors.ts";
@@ -10,6 +10,11 @@ import { assertEquals, assertRejects } from "../assert.ts";
 import { MemoryServer } from "./memory_share.ts";
 
 const SIGNAL = new AbortController().signal;
+
+function configOf(server: Record<string, unknown>): SmbConfig {
+  const servers = { NAS: server, other: { logon: "anonymous" as const } };
+  return smbConfigOf({ readSize: 8192, timeout: 1000, servers }, (file) => file);
+}
 
 /** A pool whose server `nas` is in memory. */
 class PoolStage {
@@ -23,9 +28,8 @@ class PoolStage {
     options: Partial<PoolOptions> = {},
     server: Record<string, unknown> = { host: "10.0.0.5", logon: "guest" },
   ) {
-    const config = { smb: { readSize: 8192, timeout: 1000, servers: { NAS: server, other: { logon: "anonymous" } } } };
     this.pool = new SmbPool({
-      config: parseConfig(JSON.stringify(config), (file) => file),
+      config: configOf(server),
       settings: { timeout: 2000 },
       registry: new ProviderRegistry([]),
       connect: (...args) => {
@@ -174,14 +178,35 @@ Deno.test("a failure to open is no file that is open", async () => {
   await stage.pool[Symbol.asyncDispose]();
 });
 
-Deno.test("check() names the server whose log-on would have to ask somebody", async () => {
+Deno.test("checkServers() names the server whose log-on would have to ask somebody", async () => {
   const table: [Record<string, unknown>, string][] = [
     [{}, "smb.servers.nas: who logs on? user or logon is missing"],
     [{ user: "ada" }, "smb.servers.nas: passwordFile is missing: nobody can be asked"],
     [{ user: "ada", passwordFile: "/nowhere/secret" }, "passwordFile /nowhere/secret: "],
   ];
   for (const [server, message] of table) {
-    await assertRejects(() => new PoolStage({}, server).pool.check(), ConfigError, message);
+    await assertRejects(() => checkServers(configOf(server)), ConfigError, message);
   }
-  await new PoolStage().pool.check();
+  await checkServers(configOf({ logon: "guest" }));
+});
+
+Deno.test("a pool that is given another configuration logs on anew by it, and reads on what is open", async () => {
+  const stage = new PoolStage();
+  const file = await stage.open("a/b.bin");
+  stage.pool.replace(configOf({ host: "10.0.0.6", logon: "anonymous" }));
+  if (file.kind !== "file") throw new Error(file.kind);
+  const bytes = new Uint8Array(5);
+  assertEquals([await file.read(0, bytes, SIGNAL), new TextDecoder().decode(bytes)], [5, "hello"]);
+  await stage.touch("a/b.bin");
+  assertEquals(stage.connections.map(([host, { credentials }]) => [host, credentials]), [
+    ["10.0.0.5", { guest: true }],
+    ["10.0.0.6", { anonymous: true }],
+  ]);
+  assertEquals(stage.servers.map(({ closed }) => closed), [0, 0]);
+  await file[Symbol.asyncDispose]();
+  while (stage.servers[0]?.closed === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+  stage.pool.replace({ servers: new Map(), settings: {} });
+  const unknown = await assertRejects(() => stage.open("a"), HttpError);
+  assertEquals(unknown.status, 404);
+  await stage.pool[Symbol.asyncDispose]();
 });

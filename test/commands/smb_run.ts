@@ -74,6 +74,7 @@ export class Stage {
       terminal: outside.terminal,
       environment: outside.environment,
       askSecret: outside.askSecret,
+      onHangup: outside.onHangup,
       get stop(): AbortSignal {
         return outside.stop;
       },

@@ -76,7 +76,6 @@ Deno.test("verbena serve listens on loopback and reads through nothing where no 
     engines: [],
     masters: [],
     readKeyFile: undefined,
-    config: undefined,
     provider: "auto",
     iwarp: { crc: "auto", profile: "software", keepalive: 30_000, operationTimeout: 0 },
     spin: 50,
@@ -85,6 +84,17 @@ Deno.test("verbena serve listens on loopback and reads through nothing where no 
     timeout: 4500,
     grace: 5000,
     logLevel: "info",
+    keyFile: undefined,
+    revoked: undefined,
+    anonymous: ["/health", "/read"],
+    trust: [],
+    cors: [],
+    rate: 1000,
+    rateNearby: 0,
+    concurrency: 1024,
+    maxConnections: 4096,
+    maxConnectionsEach: 512,
+    smb: undefined,
   });
 });
 

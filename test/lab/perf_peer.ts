@@ -18,6 +18,7 @@ const context: Context = {
   terminal: undefined,
   environment: () => undefined,
   askSecret: () => Promise.resolve(undefined),
+  onHangup: () => {},
   stop: new AbortController().signal,
 };
 

@@ -104,24 +104,27 @@ export interface SettingText {
   readonly parse: (text: string) => unknown;
   /** One line of help, with the default. */
   readonly help: string;
+  /** What it takes. */
+  readonly kind: SettingKind;
 }
 
-type Kind =
+/** What a setting takes: a whole number within bounds, several, one of a few words, several, or true and false. */
+export type SettingKind =
   | { readonly type: "number"; readonly least: number; readonly most: number }
   | { readonly type: "numbers"; readonly least: number; readonly most: number }
   | { readonly type: "choice"; readonly of: readonly string[] }
   | { readonly type: "choices"; readonly of: readonly string[] }
   | { readonly type: "boolean" };
 
-const number = (least: number, most: number): Kind => ({ type: "number", least, most });
-const choice = (...of: string[]): Kind => ({ type: "choice", of });
+const number = (least: number, most: number): SettingKind => ({ type: "number", least, most });
+const choice = (...of: string[]): SettingKind => ({ type: "choice", of });
 
 /** A day: the longest time a timer takes. */
 const LONGEST = 86_400_000;
 const MIB = 1 << 20;
 const GIB = 1 << 30;
 
-const KINDS: Readonly<Record<keyof SmbSettings, readonly [kind: Kind, fallback: unknown, help: string]>> = {
+const KINDS: Readonly<Record<keyof SmbSettings, readonly [kind: SettingKind, fallback: unknown, help: string]>> = {
   rdma: [choice(...RDMA_CHOICES), "auto", "which way the bytes go: auto, verbs, iwarp or off"],
   rdmaPorts: [{ type: "numbers", least: 1, most: 65_535 }, undefined, "where the server takes SMB Direct (445,5445)"],
   rdmaTimeout: [number(1, LONGEST), 2_000, "ms to try RDMA before TCP"],
@@ -156,7 +159,7 @@ export const SMB_SETTINGS: Readonly<Record<keyof SmbSettings, SettingText>> = Ob
   SETTINGS.map((name) => {
     const [kind, , help] = KINDS[name];
     const variable = `VERBENA_SMB_${name.replaceAll(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`;
-    return [name, { variable, parse: (text: string) => parse(kind, text), help: helpOf(name, help) }];
+    return [name, { variable, parse: (text: string) => parse(kind, text), help: helpOf(name, help), kind }];
   }),
 ) as Record<keyof SmbSettings, SettingText>;
 
@@ -165,7 +168,7 @@ function helpOf(name: keyof SmbSettings, help: string): string {
   return fallback === undefined ? help : `${help} (${String(fallback)})`;
 }
 
-function parse(kind: Kind, text: string): unknown {
+function parse(kind: SettingKind, text: string): unknown {
   const wholeNumber = (part: string): unknown => /^\d{1,15}$/.test(part) ? Number(part) : part;
   const parts = (): string[] => text.split(",").map((part) => part.trim());
   let value: unknown = text;
@@ -179,7 +182,7 @@ function parse(kind: Kind, text: string): unknown {
 }
 
 /** What is wanted, where `value` is something else. */
-function unmet(kind: Kind, value: unknown): string | undefined {
+function unmet(kind: SettingKind, value: unknown): string | undefined {
   switch (kind.type) {
     case "number":
       return isWhole(value, kind) ? undefined : `a whole number from ${kind.least} to ${kind.most}`;
