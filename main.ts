@@ -18,6 +18,7 @@ import { pingCommand } from "./commands/ping.ts";
 import { rmCommand } from "./commands/rm.ts";
 import { serveCommand } from "./commands/serve.ts";
 import { statCommand } from "./commands/stat.ts";
+import { tokenCommand } from "./commands/token.ts";
 import { Console } from "./commands/terminal.ts";
 import configuration from "./deno.json" with { type: "json" };
 import { reasonOf } from "./src/rdma/errors.ts";
@@ -35,6 +36,7 @@ const COMMANDS: readonly Command[] = [
   pingCommand,
   perfCommand,
   configCommand,
+  tokenCommand,
 ];
 
 /**
