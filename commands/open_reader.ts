@@ -4,7 +4,7 @@
  * @module
  */
 import type { Log, Sample } from "../routes/app.ts";
-import { EngineClient, EngineReader, FallbackReader, type NeedleReader } from "../src/engine/mod.ts";
+import { EngineClient, EngineReader, FallbackReader, type NeedleReader, rdmaWays } from "../src/engine/mod.ts";
 import { ConfigError, type RdmaAddress, reasonOf } from "../src/rdma/mod.ts";
 import { MasterClient, Store, VolumeServerReader, writeSampleVolume } from "../src/seaweed/mod.ts";
 import { EngineServers } from "./engine_servers.ts";
@@ -44,7 +44,7 @@ export async function openReader(options: ServeOptions, version: string, log: Lo
   const engines: EngineClient[] = [];
   for (const address of addresses) {
     const domains = await openDomains(options, address, log);
-    engines.push(new EngineClient(domains, address, { answerTimeout: options.timeout, log: engineLog(log) }));
+    engines.push(new EngineClient(rdmaWays(domains, address), { answerTimeout: options.timeout, log: engineLog(log) }));
   }
   const engineReader = new EngineReader(engines, { readAhead: { ahead: options.readAhead } });
   const reader = options.masters.length === 0 ? engineReader : await withFallback(engineReader, options);

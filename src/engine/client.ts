@@ -3,12 +3,10 @@
  *
  * @module
  */
-import { formatAddress } from "../rdma/address.ts";
 import { crc32c } from "../rdma/crc32c.ts";
 import { reasonOf, WireError } from "../rdma/errors.ts";
-import { Access } from "../rdma/memory.ts";
 import { type PooledBuffer, type PoolStatistics, RegisteredPool } from "../rdma/pool.ts";
-import type { ProtectionDomain, RdmaAddress } from "../rdma/provider.ts";
+import type { Destination, EngineWay } from "./channel.ts";
 import { Circuit } from "./circuit.ts";
 import { type Call, ConnectionLost, EngineConnection } from "./connection.ts";
 import { type Ask, listNeedles, listVolumes } from "./listing.ts";
@@ -63,9 +61,9 @@ const SHORT_LIFE = 1_000;
 const MAX_NEEDLE_SIZE = BigInt(Number.MAX_SAFE_INTEGER);
 const MAX_KEY = (1n << 64n) - 1n;
 
-/** What a connection goes over, and the memory that peers of its kind can reach. */
-interface Way {
-  readonly domain: ProtectionDomain;
+/** A way to the engine, and the memory that it can place ranges in. */
+interface Road {
+  readonly way: EngineWay;
   readonly pool: RegisteredPool;
 }
 
@@ -73,29 +71,28 @@ interface Way {
 export class EngineClient implements AsyncDisposable {
   /** Connections made. */
   connections = 0;
-  readonly #domains: readonly ProtectionDomain[];
-  readonly #address: RdmaAddress;
+  /** `rdma:127.0.0.1:18515`, or `unix`. */
+  readonly name: string;
+  readonly #ways: readonly EngineWay[];
+  readonly #place: string; // what logs call it
   readonly #options: Required<EngineClientOptions>;
   readonly #circuit = new Circuit();
   readonly #closing = new AbortController();
   readonly #maintaining: Promise<void>;
   #attempt = Promise.withResolvers<void>(); // settled when the present try to connect is over
   #connection: EngineConnection | undefined;
-  #way: Way; // what the connection goes over, or the last one went
+  #road: Road; // what the connection goes over, or the last one went
   #capabilities: MessageData<"GetCapabilitiesResponse"> | undefined;
   #lastError = "";
 
   /**
-   * Starts to connect, over the first of `domains` whose kind the engine answers to; each time anew, in this order. They
-   * are the client's to dispose, in {@linkcode close}.
+   * Starts to connect, over the first of `ways` by which the engine answers; each time anew, in this order. They are the
+   * client's to dispose, in {@linkcode close}.
    */
-  constructor(
-    domains: readonly [ProtectionDomain, ...ProtectionDomain[]],
-    address: RdmaAddress,
-    options: EngineClientOptions = {},
-  ) {
-    this.#domains = domains;
-    this.#address = address;
+  constructor(ways: readonly [EngineWay, ...EngineWay[]], options: EngineClientOptions = {}) {
+    this.#ways = ways;
+    this.name = ways[0].name;
+    this.#place = ways[0].place;
     this.#options = {
       setupTimeout: 2_000,
       answerTimeout: 4_000,
@@ -104,13 +101,8 @@ export class EngineClient implements AsyncDisposable {
       log: () => {},
       ...options,
     };
-    this.#way = this.#wayOver(domains[0]);
+    this.#road = this.#roadBy(ways[0]);
     this.#maintaining = this.#maintain();
-  }
-
-  /** `rdma:127.0.0.1:18515`. */
-  get name(): string {
-    return `rdma:${formatAddress(this.#address)}`;
   }
 
   /** How it is doing. */
@@ -119,7 +111,7 @@ export class EngineClient implements AsyncDisposable {
     return {
       address: this.name,
       connected: this.#connection?.usable === true,
-      transport: this.#way.domain.transport,
+      transport: this.#road.way.transport,
       circuit: this.#connection?.usable ? "closed" : this.#circuit.state(performance.now()),
       lastError: this.#lastError,
       ...(capabilities === undefined ? {} : {
@@ -136,7 +128,7 @@ export class EngineClient implements AsyncDisposable {
 
   /** Its registered memory. */
   get pool(): PoolStatistics {
-    return this.#way.pool.statistics;
+    return this.#road.pool.statistics;
   }
 
   /** Its connection, where one stands. */
@@ -146,7 +138,7 @@ export class EngineClient implements AsyncDisposable {
 
   /** Its registered memory, region by region. */
   regions(): RegionInfo[] {
-    const { domain: { transport }, pool } = this.#way;
+    const { way: { transport }, pool } = this.#road;
     const owner = `engine client ${this.name}`;
     return pool.regions().map((region) => ({ owner, transport, ...region }));
   }
@@ -179,13 +171,13 @@ export class EngineClient implements AsyncDisposable {
     return after >= MAX_KEY ? [] : await listNeedles(this.#asking(signal), volume, after, limit);
   }
 
-  /** Closes the connection, gives requests under way `grace` milliseconds to leave, and disposes the domains. */
+  /** Closes the connection, gives requests under way `grace` milliseconds to leave, and disposes the ways. */
   async close(grace = 1_000): Promise<void> {
     this.#closing.abort();
     await this.#connection?.close(grace);
     await this.#maintaining;
-    this.#way.pool[Symbol.dispose]();
-    for (const domain of this.#domains) domain[Symbol.dispose]();
+    this.#road.pool[Symbol.dispose]();
+    for (const way of this.#ways) way[Symbol.dispose]();
   }
 
   /** The same as close(). */
@@ -236,7 +228,7 @@ export class EngineClient implements AsyncDisposable {
 
   async #readOnce(request: ReadRequest, signal: AbortSignal | undefined): Promise<Fetched> {
     const connection = await this.#usable(signal);
-    const { domain, pool } = this.#way; // the connection's: both change together
+    const { way, pool } = this.#road; // the connection's: both change together
     const { size } = request;
     if (size > this.maxReadSize) {
       throw new ReadError("internal", `a read of ${size} bytes: one session moves ${this.maxReadSize} at most`);
@@ -244,19 +236,19 @@ export class EngineClient implements AsyncDisposable {
     const buffer = pool.acquire(size) ?? await lendWithin(pool, size, this.#options.answerTimeout, signal);
     if (buffer === undefined) {
       signal?.throwIfAborted();
-      if (pool !== this.#way.pool) throw new ConnectionLost("the engine is reached another way by now");
+      if (pool !== this.#road.pool) throw new ConnectionLost("the engine is reached another way by now");
       throw new ReadError("busy", `all ${this.#options.poolCeiling} bytes of registered memory are in use`, 1);
     }
     let call: Call;
     try {
-      call = connection.call("StartRead", this.#startRead(request, buffer));
+      call = connection.read(this.#rangeOf(request), buffer);
     } catch (error) {
       buffer[Symbol.dispose]();
       throw error instanceof ReadError ? error : new ConnectionLost(reasonOf(error));
     }
     try {
       const answer = await unlessAborted(call.answer, signal);
-      return this.#finish(connection, request, buffer, answer, domain.transport);
+      return this.#finish(connection, request, buffer, answer, way);
     } catch (error) {
       // Until the engine has answered, or can no longer reach it, the memory is not free for another read.
       call.settled.then(() => buffer[Symbol.dispose]());
@@ -264,15 +256,13 @@ export class EngineClient implements AsyncDisposable {
     }
   }
 
-  #startRead(request: ReadRequest, buffer: PooledBuffer): MessageData<"StartRead"> {
+  #rangeOf(request: ReadRequest): Omit<MessageData<"StartRead">, keyof Destination> {
     return {
       volume_id: request.volume,
       needle_id: request.key,
       cookie: request.cookie,
       offset: BigInt(request.offset),
       size: BigInt(request.size),
-      remote_addr: buffer.region.address,
-      remote_key: buffer.region.remoteKey,
       timeout_secs: BigInt(Math.ceil(this.#options.answerTimeout / 1_000)),
     };
   }
@@ -282,7 +272,7 @@ export class EngineClient implements AsyncDisposable {
     request: ReadRequest,
     buffer: PooledBuffer,
     answer: Message,
-    transport: string,
+    { source, transport }: EngineWay,
   ): Fetched {
     if (answer.type === "Error") throw toReadError(answer.data);
     if (answer.type !== "StartReadResponse" || answer.data.transfer_size !== BigInt(request.size)) {
@@ -297,7 +287,6 @@ export class EngineClient implements AsyncDisposable {
       connection.fail(error);
       throw new ReadError("internal", error.message);
     }
-    buffer.region.rotateKey(); // from here on the engine cannot touch the bytes
     const crc = checksum_covers_range ? crc32c(buffer.bytes) : undefined;
     const success = crc === undefined || crc === expected_crc;
     const complete = { session_id, success, bytes_transferred: BigInt(request.size) };
@@ -311,7 +300,7 @@ export class EngineClient implements AsyncDisposable {
       needleSize: Number(needle_size),
       checksum: expected_crc,
       sessionId: session_id,
-      source: "rdma",
+      source,
       transport,
     };
   }
@@ -351,7 +340,7 @@ export class EngineClient implements AsyncDisposable {
         if (this.#closing.signal.aborted) break;
         this.#lastError = reasonOf(error);
         this.#circuit.fail(performance.now());
-        this.#options.log("warn", "engine is away", { engine: this.name, reason: this.#lastError });
+        this.#options.log("warn", "engine is away", { engine: this.#place, reason: this.#lastError });
       }
       const attempt = this.#attempt;
       this.#attempt = Promise.withResolvers<void>();
@@ -364,16 +353,16 @@ export class EngineClient implements AsyncDisposable {
   async #connectAndStay(): Promise<void> {
     const { log } = this.#options;
     const signal = this.#closing.signal;
-    const { domain, connection } = await this.#connectAnyWay();
+    const { way, connection } = await this.#connectAnyWay();
     this.connections++;
     const since = performance.now();
-    if (domain !== this.#way.domain) {
-      this.#way.pool[Symbol.dispose]();
-      this.#way = this.#wayOver(domain);
+    if (way !== this.#road.way) {
+      this.#road.pool[Symbol.dispose]();
+      this.#road = this.#roadBy(way);
     }
     this.#connection = connection;
     this.#attempt.resolve();
-    log("info", "engine connected", { engine: this.name, transport: domain.transport });
+    log("info", "engine connected", { engine: this.#place, transport: way.transport });
     const closure = await connection.closed;
     this.#connection = undefined;
     // Only now is it known what the connection was worth: an engine that drops each at once is not asked again at once.
@@ -382,30 +371,34 @@ export class EngineClient implements AsyncDisposable {
     this.#attempt = Promise.withResolvers<void>();
     if (signal.aborted) return;
     this.#lastError = closure.error === undefined ? "the engine closed the connection" : reasonOf(closure.error);
-    log("warn", "engine connection lost", { engine: this.name, reason: this.#lastError });
+    log("warn", "engine connection lost", { engine: this.#place, reason: this.#lastError });
   }
 
   // An engine may not speak what this machine would rather: it has no RDMA device, or a path that does not reach it.
-  async #connectAnyWay(): Promise<{ domain: ProtectionDomain; connection: EngineConnection }> {
+  async #connectAnyWay(): Promise<{ way: EngineWay; connection: EngineConnection }> {
     const reasons: string[] = [];
-    for (const domain of this.#domains) {
+    for (const way of this.#ways) {
       try {
-        return { domain, connection: await this.#connect(domain) };
+        return { way, connection: await this.#connect(way) };
       } catch (error) {
         if (this.#closing.signal.aborted) throw error;
-        reasons.push(`${domain.transport}: ${reasonOf(error)}`);
-        if (this.#domains.length === 1) throw error;
+        reasons.push(`${way.transport}: ${reasonOf(error)}`);
+        if (this.#ways.length === 1) throw error;
       }
     }
     throw new ReadError("unavailable", reasons.join("; "));
   }
 
-  async #connect(domain: ProtectionDomain): Promise<EngineConnection> {
+  async #connect(way: EngineWay): Promise<EngineConnection> {
     const { setupTimeout, answerTimeout } = this.#options;
     const signal = this.#closing.signal;
-    const connection = await EngineConnection.open(domain, this.#address, { setupTimeout, answerTimeout, signal });
+    const connection = await EngineConnection.open(way, { setupTimeout, answerTimeout, signal });
     try {
-      this.#capabilities = await this.#askCapabilities(connection);
+      const capabilities = await this.#askCapabilities(connection);
+      if (way.extension !== undefined && !capabilities.extensions?.includes(way.extension)) {
+        throw new ReadError("unavailable", `another program's engine, which hands no bytes over by ${way.transport}`);
+      }
+      this.#capabilities = capabilities;
       signal.throwIfAborted(); // close() knows only of a connection that it can see
       return connection;
     } catch (error) {
@@ -414,10 +407,10 @@ export class EngineClient implements AsyncDisposable {
     }
   }
 
-  #wayOver(domain: ProtectionDomain): Way {
+  #roadBy(way: EngineWay): Road {
     const { poolCeiling, maxReadSize } = this.#options;
-    const access = Access.LOCAL_WRITE | Access.REMOTE_WRITE;
-    return { domain, pool: new RegisteredPool(domain, { access, ceiling: poolCeiling, largest: maxReadSize }) };
+    const { memory, access } = way;
+    return { way, pool: new RegisteredPool(memory, { access, ceiling: poolCeiling, largest: maxReadSize }) };
   }
 
   async #askCapabilities(connection: EngineConnection): Promise<MessageData<"GetCapabilitiesResponse">> {

@@ -3,12 +3,12 @@
  *
  * @module
  */
-import { formatAddress } from "../rdma/address.ts";
 import { reasonOf, SystemError, type VerbenaError, WireError } from "../rdma/errors.ts";
-import type { Closure, ProtectionDomain, RdmaAddress } from "../rdma/provider.ts";
-import { connectSmbDirect, type SmbDirectConnection } from "../smbdirect/mod.ts";
+import type { PooledBuffer } from "../rdma/pool.ts";
+import type { Closure } from "../rdma/provider.ts";
+import type { Destination, EngineWay, ReaderChannel } from "./channel.ts";
 import { decodeMessage, encodeMessage, type Message, type MessageData, type MessageType } from "./messages.ts";
-import { ENGINE_MESSAGES } from "./protocol.ts";
+import { toNanoseconds } from "./protocol.ts";
 import { type EngineConnectionInfo, ReadError } from "./reader.ts";
 
 /** How a connection is made; milliseconds. */
@@ -34,7 +34,7 @@ class Pending {
   readonly settled = Promise.withResolvers<void>();
   expired = false;
 
-  constructor(readonly what: string, readonly at: number) {
+  constructor(readonly what: string, readonly at: number, readonly buffer: PooledBuffer | undefined) {
     this.answer.promise.catch(() => {}); // who asked may have gone
   }
 }
@@ -65,7 +65,7 @@ export class EngineConnection {
   bytes = 0;
   /** Fulfilled once it is over and every call is settled. */
   readonly closed: Promise<Closure>;
-  readonly #connection: SmbDirectConnection;
+  readonly #channel: ReaderChannel;
   readonly #options: EngineConnectionOptions;
   readonly #pending = new Map<number, Pending>(); // oldest first
   readonly #name = `engine-client-${++made}`;
@@ -73,25 +73,21 @@ export class EngineConnection {
   #nextId = 1;
   #heardAt = performance.now();
   #watch: ReturnType<typeof setTimeout> | undefined;
+  readonly #pinger: ReturnType<typeof setInterval> | undefined;
   #fault: VerbenaError | undefined;
   #usable = true;
 
-  private constructor(connection: SmbDirectConnection, options: EngineConnectionOptions) {
-    this.#connection = connection;
+  private constructor(channel: ReaderChannel, options: EngineConnectionOptions) {
+    this.#channel = channel;
     this.#options = options;
-    connection.onMessage = (bytes) => this.#receive(bytes);
-    this.closed = connection.closed.then((closure) => this.#lost(closure));
+    channel.onMessage = (bytes) => this.#receive(bytes);
+    this.closed = channel.closed.then((closure) => this.#lost(closure));
+    if (channel.pingInterval > 0) this.#pinger = setInterval(() => this.#ping(), channel.pingInterval);
   }
 
-  /** Connects. Throws what {@linkcode connectSmbDirect} throws. */
-  static async open(
-    domain: ProtectionDomain,
-    address: RdmaAddress,
-    options: EngineConnectionOptions,
-  ): Promise<EngineConnection> {
-    const { setupTimeout, signal } = options;
-    const smbDirect = { ...ENGINE_MESSAGES, setupTimeout, negotiateTimeout: setupTimeout, signal };
-    return new EngineConnection(await connectSmbDirect(domain, address, smbDirect), options);
+  /** Connects. Throws what {@linkcode EngineWay.connect} throws. */
+  static async open(way: EngineWay, options: EngineConnectionOptions): Promise<EngineConnection> {
+    return new EngineConnection(await way.connect(options.setupTimeout, options.signal), options);
   }
 
   /** False once it is known to end, while {@linkcode closed} may still be some way off. */
@@ -101,16 +97,13 @@ export class EngineConnection {
 
   /** What there is to tell of it. */
   get info(): EngineConnectionInfo {
-    const { endpoint: { local, remote }, statistics, transport } = this.#connection;
+    const { info, transport } = this.#channel;
     return {
+      ...info,
       id: this.#name,
       kind: "engine-client",
-      local: formatAddress(local),
-      remote: formatAddress(remote),
       transport,
       since: this.#since,
-      sendCredits: statistics.sendCredits,
-      receiveCredits: statistics.receiveCredits,
       inFlight: this.#pending.size,
       bytes: this.bytes,
     };
@@ -118,28 +111,50 @@ export class EngineConnection {
 
   /** Sends a request. Throws ReadError `busy` when the queue is full, ConnectionLost when the connection is over. */
   call<T extends MessageType>(type: T, data: MessageData<T>): Call {
-    const id = this.#nextId;
-    this.#nextId = (id % 0xffff_ffff) + 1;
-    const pending = new Pending(type, performance.now());
-    this.#send(encodeMessage(type, data, id));
-    this.#pending.set(id, pending);
-    this.#watch ??= setTimeout(() => this.#look(), this.#options.answerTimeout / WATCHES_PER_TIMEOUT);
-    return { answer: pending.answer.promise, settled: pending.settled.promise };
+    return this.#send(type, () => data, undefined);
+  }
+
+  /**
+   * Asks for a range, into `buffer`, which is as long and stays the engine's until the call is settled. A range that did
+   * not come whole, as far as that can be told, is an answer that breaks the protocol. Throws as {@linkcode call} does.
+   */
+  read(range: Omit<MessageData<"StartRead">, keyof Destination>, buffer: PooledBuffer): Call {
+    return this.#send("StartRead", (id) => ({ ...range, ...this.#channel.lend(id, buffer) }), buffer);
   }
 
   /** Ends it. */
   close(linger: number): Promise<void> {
     this.#usable = false;
-    return this.#connection.close({ linger });
+    return this.#channel.close({ linger });
   }
 
-  #send(bytes: Uint8Array): void {
+  #send<T extends MessageType>(
+    type: T,
+    dataOf: (id: number) => MessageData<T>,
+    buffer: PooledBuffer | undefined,
+  ): Call {
+    const id = this.#nextId;
+    this.#nextId = (id % 0xffff_ffff) + 1;
+    const pending = new Pending(type, performance.now(), buffer);
     try {
-      this.#connection.send(bytes);
+      this.#channel.send(encodeMessage(type, dataOf(id), id));
     } catch (error) {
+      if (buffer !== undefined) this.#channel.withdraw(id, buffer);
       if (error instanceof SystemError) throw new ReadError("busy", "the engine takes no further requests just now", 1);
       this.#usable = false;
       throw new ConnectionLost(reasonOf(error));
+    }
+    this.#pending.set(id, pending);
+    this.#watch ??= setTimeout(() => this.#look(), this.#options.answerTimeout / WATCHES_PER_TIMEOUT);
+    return { answer: pending.answer.promise, settled: pending.settled.promise };
+  }
+
+  #ping(): void {
+    if (!this.#usable || performance.now() - this.#heardAt < this.#channel.pingInterval / 2) return;
+    try {
+      this.call("Ping", { timestamp_ns: toNanoseconds(Date.now()) });
+    } catch {
+      // it is busy, or over: then that shows otherwise
     }
   }
 
@@ -147,9 +162,11 @@ export class EngineConnection {
     this.#heardAt = performance.now();
     try {
       const message = decodeMessage(bytes);
-      const pending = this.#pending.get(message.id ?? 0);
+      const id = message.id ?? 0;
+      const pending = this.#pending.get(id);
       if (pending === undefined) throw new WireError("engine", "answer to no request", message.id ?? "no id");
-      this.#pending.delete(message.id ?? 0);
+      if (pending.buffer !== undefined) this.#takeBack(id, pending.buffer, message.type);
+      this.#pending.delete(id);
       pending.answer.resolve(message);
       pending.settled.resolve();
     } catch (error) {
@@ -158,11 +175,17 @@ export class EngineConnection {
     }
   }
 
+  #takeBack(id: number, buffer: PooledBuffer, answer: MessageType): void {
+    const here = this.#channel.withdraw(id, buffer);
+    if (answer !== "StartReadResponse" || here === undefined || here === buffer.length) return;
+    throw new WireError("engine", `bytes before the answer that all ${buffer.length} came`, here);
+  }
+
   /** Ends it because the engine broke the protocol. */
   fail(error: VerbenaError): void {
     this.#fault ??= error;
     this.#usable = false;
-    this.#connection.close({ linger: 0 });
+    this.#channel.close({ linger: 0 });
   }
 
   // An answer that is late is given up; an engine from which nothing at all was heard since, or that owes an answer for
@@ -186,6 +209,7 @@ export class EngineConnection {
   #lost(closure: Closure): Closure {
     this.#usable = false;
     clearTimeout(this.#watch);
+    clearInterval(this.#pinger);
     const error = this.#fault ?? closure.error;
     const reason = error === undefined ? "the engine closed the connection" : reasonOf(error);
     for (const pending of this.#pending.values()) {

@@ -62,6 +62,8 @@ const SCHEMAS = {
     ["remote_key", "u32"],
     ["timeout_secs", "u64"],
     ["auth_token", "string", "?"],
+    // Verbena's own: the range comes in pieces on this connection, a Unix socket. See `frames.ts`.
+    ["inline", "bool", "?"],
   ],
   StartReadResponse: [
     ["session_id", "string"],

@@ -3,10 +3,13 @@
  *
  * @module
  */
+export type { Channel, Destination, EngineWay, ReaderChannel } from "./channel.ts";
 export * from "./client.ts";
 export * from "./fallback_reader.ts";
 export * from "./needle_reader.ts";
 export { ENGINE_PORT, type EngineLog } from "./protocol.ts";
+export { rdmaWays } from "./rdma_channel.ts";
 export * from "./read_ahead.ts";
 export * from "./reader.ts";
 export * from "./server.ts";
+export { socketWay } from "./socket_way.ts";

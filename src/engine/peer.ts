@@ -1,14 +1,12 @@
 /**
- * One reader's connection, as the engine sees it: requests in, RDMA Writes and answers out.
+ * One reader's connection, as the engine sees it: requests in, ranges and answers out.
  *
  * @module
  */
-import { formatAddress } from "../rdma/address.ts";
-import { Opcode, Status } from "../rdma/completion.ts";
 import { reasonOf, WireError } from "../rdma/errors.ts";
 import type { PooledBuffer } from "../rdma/pool.ts";
-import type { SmbDirectConnection } from "../smbdirect/mod.ts";
 import type { Store } from "../seaweed/store.ts";
+import type { EngineChannel } from "./channel.ts";
 import { LISTING_EXTENSIONS, needlesPage, volumesPage } from "./listing.ts";
 import { decodeMessage, encodeMessage, type Message, type MessageData, type MessageType } from "./messages.ts";
 import { toNanoseconds } from "./protocol.ts";
@@ -38,8 +36,6 @@ export interface PeerContext {
   readonly transfers: Transfers;
   /** The longest range of a session, in bytes. */
   readonly maxTransferSize: number;
-  /** `iwarp`, `verbs:rxe0`. */
-  readonly transport: string;
   /** The engine's version. */
   readonly version: string;
   /** Told of each refused request. */
@@ -56,7 +52,7 @@ let seen = 0;
 
 /** The peer. */
 export class EnginePeer {
-  readonly #connection: SmbDirectConnection;
+  readonly #channel: EngineChannel;
   readonly #context: PeerContext;
   readonly #jobs: Job[] = [];
   readonly #over = new AbortController();
@@ -69,11 +65,11 @@ export class EnginePeer {
   #drained: (() => void) | undefined;
 
   /** Starts answering. */
-  constructor(connection: SmbDirectConnection, context: PeerContext) {
-    this.#connection = connection;
+  constructor(channel: EngineChannel, context: PeerContext) {
+    this.#channel = channel;
     this.#context = context;
-    connection.onMessage = (message) => this.#receive(message);
-    connection.closed.then(() => {
+    channel.onMessage = (message) => this.#receive(message);
+    channel.closed.then(() => {
       this.#over.abort();
       this.#jobs.length = 0;
       context.sessions.drop(this);
@@ -83,16 +79,13 @@ export class EnginePeer {
 
   /** What there is to tell of its connection. */
   get info(): EngineConnectionInfo {
-    const { endpoint: { local, remote }, statistics, transport } = this.#connection;
+    const { info, transport } = this.#channel;
     return {
+      ...info,
       id: this.#name,
       kind: "engine-server",
-      local: formatAddress(local),
-      remote: formatAddress(remote),
       transport,
       since: this.#since,
-      sendCredits: statistics.sendCredits,
-      receiveCredits: statistics.receiveCredits,
       inFlight: this.#jobs.length + this.#unanswered,
       bytes: this.#bytes,
     };
@@ -105,7 +98,7 @@ export class EnginePeer {
       await new Promise<void>((resolve) => this.#drained = resolve);
       clearTimeout(timer);
     }
-    await this.#connection.close({ linger: grace });
+    await this.#channel.close({ linger: grace });
   }
 
   #receive(bytes: Uint8Array): void {
@@ -115,7 +108,7 @@ export class EnginePeer {
     } catch (error) {
       if (!(error instanceof WireError)) throw error;
       this.#context.refused("Malformed", reasonOf(error));
-      this.#connection.close({ linger: 0 }); // as SeaweedFS's engine does: without an answer
+      this.#channel.close({ linger: 0 }); // as SeaweedFS's engine does: without an answer
       return;
     }
     try {
@@ -152,7 +145,8 @@ export class EnginePeer {
   }
 
   #capabilities(): MessageData<"GetCapabilitiesResponse"> {
-    const { sessions, maxTransferSize, transport, version } = this.#context;
+    const { sessions, maxTransferSize, version } = this.#context;
+    const { transport, extensions } = this.#channel;
     return {
       device_name: transport.startsWith("verbs:") ? transport.slice("verbs:".length) : transport,
       vendor_id: 0,
@@ -164,7 +158,7 @@ export class EnginePeer {
       supported_auth: ["none"],
       version,
       real_rdma: transport.startsWith("verbs:"),
-      extensions: LISTING_EXTENSIONS,
+      extensions: [...LISTING_EXTENSIONS, ...extensions],
     };
   }
 
@@ -173,12 +167,7 @@ export class EnginePeer {
     if (request.size < 1n || request.size > BigInt(maxTransferSize)) {
       throw new Refusal("InvalidRequest", `size ${request.size} is not 1 to ${maxTransferSize}`);
     }
-    if (request.remote_key === 0) {
-      throw new Refusal("InvalidRequest", "remote_key is 0: the reader must name memory to write to");
-    }
-    if (request.remote_addr + request.size > 1n << 64n) {
-      throw new Refusal("InvalidRequest", `remote_addr ${request.remote_addr} leaves the address space`);
-    }
+    this.#channel.check(request, id);
     // Sessions whose time is over make room for others while their ranges still wait here for a peer that takes none.
     if (this.#jobs.length >= sessions.ceiling) {
       throw new Refusal("TooManySessions", `${sessions.ceiling} ranges wait for this reader to take them`);
@@ -230,14 +219,14 @@ export class EnginePeer {
 
   async #transfer(job: Job): Promise<void> {
     const { sessions, transfers } = this.#context;
-    const { request, session } = job;
+    const { request, id, session } = job;
     const patience = session.expiresAt - Date.now();
     if (patience <= 0) throw new Refusal("SessionExpired", "its time was over before its turn came");
     using buffer = await transfers.lend(Number(request.size), patience, this.#over.signal);
-    const writes: Promise<Status>[] = [];
+    const pieces: Promise<boolean>[] = [];
     try {
       const range = await transfers.read(request, buffer, this.#over.signal, (at, length) => {
-        writes.push(this.#write(request, buffer, at, length));
+        pieces.push(this.#place(request, id, buffer, at, length));
       });
       if (this.#over.signal.aborted) return;
       session.checksum = range.checksum;
@@ -245,7 +234,7 @@ export class EnginePeer {
       this.#announce(job, range, buffer.length);
     } finally {
       // Until then the buffer is not free, whatever became of the range.
-      const placed = (await Promise.all(writes)).every((status) => status === Status.SUCCESS);
+      const placed = (await Promise.all(pieces)).every((went) => went);
       if (!placed) sessions.cancel(session.id);
       else if (session.bytes > 0) {
         transfers.count++;
@@ -255,7 +244,7 @@ export class EnginePeer {
     }
   }
 
-  // Behind the Writes on the same connection: where this arrives, the bytes are in place.
+  // Behind the pieces on the same connection: where this arrives, the bytes are in place.
   #announce({ id, session }: Job, range: Range, size: number): void {
     this.#send("StartReadResponse", {
       session_id: session.id,
@@ -269,13 +258,15 @@ export class EnginePeer {
     }, id);
   }
 
-  #write(request: MessageData<"StartRead">, buffer: PooledBuffer, at: number, length: number): Promise<Status> {
-    const { region } = buffer;
-    const remoteAddress = request.remote_addr + BigInt(at);
-    const { promise, resolve } = Promise.withResolvers<Status>();
-    const { remote_key: remoteKey } = request;
-    // What this throws must keep the answer from being sent.
-    this.#connection.postRdma({ opcode: Opcode.WRITE, region, offset: at, length, remoteAddress, remoteKey }, resolve);
+  #place(
+    request: MessageData<"StartRead">,
+    id: number | undefined,
+    buffer: PooledBuffer,
+    at: number,
+    length: number,
+  ): Promise<boolean> {
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    this.#channel.place(request, id, buffer, at, length, resolve); // what this throws must keep the answer from being sent
     return promise;
   }
 
@@ -293,10 +284,10 @@ export class EnginePeer {
   // A peer that does not take its answers, and so fills the queue, has none to come.
   #send<T extends MessageType>(type: T, data: MessageData<T>, id: number | undefined): void {
     try {
-      this.#connection.send(encodeMessage(type, data, id));
+      this.#channel.send(encodeMessage(type, data, id));
     } catch (error) {
       if (!this.#over.signal.aborted) this.#context.refused("connection lost", reasonOf(error));
-      this.#connection.close({ linger: 0 });
+      this.#channel.close({ linger: 0 });
     }
   }
 }

@@ -1,21 +1,21 @@
 /**
- * The storage side: answers the engine's messages over SMB Direct and places needles in the readers' memory by RDMA
- * Write.
+ * The storage side: answers the engine's messages, and places needles in the readers' memory by RDMA Write or sends them
+ * over a Unix socket.
  *
  * @module
  */
-import { formatAddress } from "../rdma/address.ts";
-import { Access } from "../rdma/memory.ts";
 import { reasonOf } from "../rdma/errors.ts";
 import { type PoolStatistics, RegisteredPool } from "../rdma/pool.ts";
-import type { ConnectionRequest, Listener, ProtectionDomain, RdmaAddress } from "../rdma/provider.ts";
+import type { ProtectionDomain, RdmaAddress } from "../rdma/provider.ts";
 import { Counters } from "../rdma/statistics.ts";
 import type { Store } from "../seaweed/store.ts";
-import { acceptSmbDirect } from "../smbdirect/mod.ts";
-import { ENGINE_MESSAGES, type EngineLog } from "./protocol.ts";
+import type { Arrival, EngineListener } from "./channel.ts";
+import type { EngineLog } from "./protocol.ts";
+import { RdmaListener } from "./rdma_channel.ts";
 import type { EngineConnectionInfo, RegionInfo } from "./reader.ts";
 import { Sessions } from "./sessions.ts";
 import { Transfers } from "./transfers.ts";
+import { SocketListener } from "./socket_way.ts";
 import { EnginePeer } from "./peer.ts";
 
 /** How an engine behaves. Sizes are bytes, times milliseconds. */
@@ -61,10 +61,9 @@ export interface EngineServerStatistics {
 /** How often sessions are looked over for expired ones, in milliseconds. */
 const SWEEP_INTERVAL = 1_000;
 
-/** The engine. */
-export class EngineServer implements AsyncDisposable {
-  readonly #domain: ProtectionDomain;
-  readonly #listener: Listener;
+/** The engine, which listens at an address of type `A`: an RDMA address, or a socket's path. */
+export class EngineServer<A = RdmaAddress> implements AsyncDisposable {
+  readonly #listener: EngineListener<A>;
   readonly #options: Required<EngineServerOptions>;
   readonly #store: Store;
   readonly #sessions: Sessions;
@@ -79,8 +78,7 @@ export class EngineServer implements AsyncDisposable {
   #accepted = 0;
   #closed: Promise<void> | undefined;
 
-  private constructor(domain: ProtectionDomain, listener: Listener, store: Store, options: EngineServerOptions) {
-    this.#domain = domain;
+  private constructor(listener: EngineListener<A>, store: Store, options: EngineServerOptions) {
     this.#listener = listener;
     this.#store = store;
     this.#options = {
@@ -95,12 +93,8 @@ export class EngineServer implements AsyncDisposable {
     };
     const { maxSessions, sessionTimeout, maxTransferSize, poolCeiling } = this.#options;
     this.#sessions = new Sessions(maxSessions, sessionTimeout);
-    // Only this side writes to it, from files, and only by RDMA Write does it leave: no peer has a right to it.
-    this.#pool = new RegisteredPool(domain, {
-      access: Access.LOCAL_WRITE,
-      ceiling: poolCeiling,
-      largest: maxTransferSize,
-    });
+    const { memory, access } = listener;
+    this.#pool = new RegisteredPool(memory, { access, ceiling: poolCeiling, largest: maxTransferSize });
     this.#transfers = new Transfers(store, this.#pool);
     this.#sweeper = setInterval(() => this.#sessions.expire(Date.now()), SWEEP_INTERVAL);
     this.#sweeper.unref();
@@ -114,17 +108,29 @@ export class EngineServer implements AsyncDisposable {
     store: Store,
     options: EngineServerOptions = {},
   ): Promise<EngineServer> {
-    return new EngineServer(domain, await domain.listen(address), store, options);
+    return new EngineServer(await RdmaListener.open(domain, address), store, options);
+  }
+
+  /**
+   * Listens on a Unix socket at `path`, which only this user may connect to, and serves `store`, which stays the caller's.
+   * Throws ConfigError and SystemError where something else is there.
+   */
+  static async startLocal(
+    path: string,
+    store: Store,
+    options: EngineServerOptions = {},
+  ): Promise<EngineServer<string>> {
+    return new EngineServer(await SocketListener.open(path), store, options);
   }
 
   /** Where it listens. */
-  get address(): RdmaAddress {
+  get address(): A {
     return this.#listener.address;
   }
 
   /** What moves the bytes. */
   get transport(): string {
-    return this.#domain.transport;
+    return this.#listener.transport;
   }
 
   /** The account. */
@@ -150,7 +156,7 @@ export class EngineServer implements AsyncDisposable {
   /** Its registered memory, region by region. */
   regions(): RegionInfo[] {
     const { transport } = this;
-    const owner = `engine server rdma:${formatAddress(this.address)}`;
+    const owner = `engine server ${this.#listener.name}`;
     return this.#pool.regions().map((region) => ({ owner, transport, ...region }));
   }
 
@@ -175,33 +181,30 @@ export class EngineServer implements AsyncDisposable {
   }
 
   async #serve(): Promise<void> {
-    for await (const request of this.#listener) {
-      const setUp = this.#accept(request);
+    for await (const arrival of this.#listener) {
+      const setUp = this.#accept(arrival);
       this.#setUps.add(setUp);
       setUp.finally(() => this.#setUps.delete(setUp));
     }
   }
 
-  async #accept(request: ConnectionRequest): Promise<void> {
-    const remote = formatAddress(request.remote);
+  async #accept(arrival: Arrival): Promise<void> {
+    const { remote } = arrival;
+    const { transport } = this;
     const { log, maxConnections } = this.#options;
     if (this.#peers.size + this.#setUps.size >= maxConnections) {
       this.#errors.add("TooManyConnections");
       log("warn", "connection refused", { remote, reason: `${maxConnections} connections stand already` });
-      await request.reject(new TextEncoder().encode("too many connections")).catch(() => {});
+      await arrival.reject("too many connections").catch(() => {});
       return;
     }
     try {
-      const connection = await acceptSmbDirect(this.#domain, request, {
-        ...ENGINE_MESSAGES,
-        signal: this.#stopping.signal,
-      });
-      const peer = new EnginePeer(connection, {
+      const channel = await arrival.accept(this.#stopping.signal);
+      const peer = new EnginePeer(channel, {
         store: this.#store,
         sessions: this.#sessions,
         transfers: this.#transfers,
         maxTransferSize: this.#options.maxTransferSize,
-        transport: this.#domain.transport,
         version: this.#options.version,
         refused: (code, reason) => {
           this.#errors.add(code);
@@ -210,8 +213,8 @@ export class EngineServer implements AsyncDisposable {
       });
       this.#peers.add(peer);
       this.#accepted++;
-      log("info", "reader connected", { remote, transport: this.#domain.transport });
-      connection.closed.then(({ graceful, error }) => {
+      log("info", "reader connected", { remote, transport });
+      channel.closed.then(({ graceful, error }) => {
         this.#peers.delete(peer);
         if (!graceful) this.#errors.add("connection lost");
         log(graceful ? "info" : "warn", "reader gone", {

@@ -52,6 +52,12 @@ export interface MemoryRegion extends Disposable {
   rotateKey(): void;
 }
 
+/** Who gives memory: a protection domain, for one. */
+export interface MemorySource {
+  /** Gives zeroed memory with the rights `access`, an or of {@linkcode Access}. */
+  register(length: number, access: number): MemoryRegion;
+}
+
 /** Throws `RangeError` unless `[offset, offset + length)` lies within `size`; the one bounds check of local buffers. */
 export function checkRange(offset: number, length: number, size: number): void {
   if (

@@ -4,8 +4,7 @@
  * @module
  */
 import { ConfigError } from "./errors.ts";
-import { type MemoryRegion, rightsIn } from "./memory.ts";
-import type { ProtectionDomain } from "./provider.ts";
+import { type MemoryRegion, type MemorySource, rightsIn } from "./memory.ts";
 
 const NOTHING = new Uint8Array(0);
 
@@ -95,7 +94,7 @@ interface Waiter {
 
 /** The pool. */
 export class RegisteredPool implements Disposable {
-  readonly #domain: ProtectionDomain;
+  readonly #memory: MemorySource;
   readonly #options: Required<PoolOptions>;
   readonly #free: MemoryRegion[][] = []; // by the size's logarithm
   readonly #lentOf: number[] = []; // likewise
@@ -112,9 +111,9 @@ export class RegisteredPool implements Disposable {
   #leaked = 0;
   #disposed = false;
 
-  /** An empty pool over `domain`. Throws ConfigError when a size makes no sense. */
-  constructor(domain: ProtectionDomain, options: PoolOptions) {
-    this.#domain = domain;
+  /** An empty pool of `memory`, as a protection domain gives it. Throws ConfigError when a size makes no sense. */
+  constructor(memory: MemorySource, options: PoolOptions) {
+    this.#memory = memory;
     this.#options = { smallest: 4_096, largest: 8 << 20, maxWaiters: 1_024, keepKeys: false, ...options };
     const { smallest, largest, ceiling } = this.#options;
     for (const [name, size] of Object.entries({ smallest, largest })) {
@@ -203,7 +202,7 @@ export class RegisteredPool implements Disposable {
     let region = list.pop();
     if (region === undefined) {
       if (!this.#makeRoom(size)) return undefined;
-      region = this.#domain.register(size, this.#options.access);
+      region = this.#memory.register(size, this.#options.access);
       this.#allocatedBytes += size;
     } else {
       this.#reused++;

@@ -9,6 +9,7 @@ import {
   EngineReader,
   EngineServer,
   type EngineServerOptions,
+  rdmaWays,
   type ReadAheadOptions,
   ReadError,
   type ReadErrorCode,
@@ -86,7 +87,7 @@ export class Reader implements AsyncDisposable {
     const { readAhead = { ahead: 0 }, ...client } = options;
     const domains = await Promise.all(addresses.map(openDomain));
     const clients = addresses.map((address, index) =>
-      new EngineClient([domains[index] as ProtectionDomain], address, client)
+      new EngineClient(rdmaWays([domains[index] as ProtectionDomain], address), client)
     );
     const reader = new EngineReader(clients, { readAhead });
     await reader.settled();

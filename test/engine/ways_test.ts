@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { EngineClient, EngineReader } from "../../src/engine/mod.ts";
+import { EngineClient, EngineReader, rdmaWays } from "../../src/engine/mod.ts";
 import { assertEquals, assertMatch } from "../assert.ts";
 import { FakeDomain } from "../rdma/fake_domain.ts";
 import { noise, NOW, Volumes } from "../seaweed/volumes.ts";
@@ -15,7 +15,7 @@ Deno.test("an engine that does not answer to the preferred provider is read thro
   const id = volumes.writer(1).append({ key: 1n, cookie: 2, data }, NOW);
   await using engine = await Engine.start(volumes.store());
   const preferred = new FakeDomain();
-  const client = new EngineClient([preferred, await openDomain()], engine.address);
+  const client = new EngineClient(rdmaWays([preferred, await openDomain()], engine.address));
   await using reader = new EngineReader([client]);
   await reader.settled();
   assertEquals([client.health.connected, client.health.transport], [true, "iwarp"]);
@@ -26,7 +26,7 @@ Deno.test("an engine that does not answer to the preferred provider is read thro
 
 Deno.test("where no way leads to the engine, the reason of each is told", async () => {
   const address = { hostname: "127.0.0.1", port: 1 };
-  await using client = new EngineClient([new FakeDomain(), await openDomain()], address);
+  await using client = new EngineClient(rdmaWays([new FakeDomain(), await openDomain()], address));
   await client.settled;
   const { connected, lastError } = client.health;
   assertEquals(connected, false);
