@@ -103,7 +103,7 @@ if (import.meta.main) {
     onHangup(act): void {
       if (Deno.build.os !== "windows") Deno.addSignalListener("SIGHUP", act);
     },
-    launch: (role) => mustLaunch(role) ? launch(role, new URL(import.meta.url), Deno.args) : undefined,
+    launch: (role, writes) => mustLaunch(role) ? launch(role, new URL(import.meta.url), Deno.args, writes) : undefined,
   };
   Deno.exit(await runCli(COMMANDS, Deno.args, context));
 }

@@ -19,7 +19,7 @@ import {
 /** What the process's outside offers to {@linkcode runCli}, on top of what it offers to commands. */
 export interface CliContext extends Context {
   /** Runs the command elsewhere, with the permissions of its role, where this process has not got them. */
-  readonly launch?: (role: Role) => Promise<number> | undefined;
+  readonly launch?: (role: Role, writes: readonly string[]) => Promise<number> | undefined;
 }
 
 /** The exit code of success. */
@@ -64,7 +64,8 @@ async function runCommand(command: Command, args: readonly string[], context: Cl
       context.print(helpOf(command));
       return EXIT_OK;
     }
-    const launched = context.launch?.(roleOf(command, given, context.environment));
+    const { environment } = context;
+    const launched = context.launch?.(roleOf(command, given, environment), command.writes?.(given, environment) ?? []);
     if (launched !== undefined) return await launched;
     // Copied, so that a stop asked for from here on is heard: main.ts listens for signals once `stop` has been read.
     await command.run(given, { ...context });

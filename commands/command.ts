@@ -110,6 +110,8 @@ export interface Command {
   readonly usage: string;
   /** The permission set it runs with, which its flags may decide. */
   readonly role: Role | ((given: Arguments, environment: Context["environment"]) => Role);
+  /** Paths beyond its permission set that these flags have it write to: sockets. */
+  readonly writes?: (given: Arguments, environment: Context["environment"]) => readonly string[];
   /** How many arguments it takes that are not flags. */
   readonly positionals: { readonly minimum: number; readonly maximum: number };
   /** Its flags, beside `--help` and `--debug`, which every command has. */

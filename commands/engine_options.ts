@@ -17,8 +17,10 @@ export interface EngineOptions extends ProviderChoice {
   readonly directories: readonly string[];
   /** Where their `.idx` files are, if not beside the `.dat` files. */
   readonly indexDirectory: string | undefined;
-  /** Where it listens for RDMA connections. */
-  readonly listen: RdmaAddress;
+  /** Where it listens for RDMA connections; undefined for nowhere. */
+  readonly listen: RdmaAddress | undefined;
+  /** The path of its Unix socket; undefined for none. One of the two there is. */
+  readonly socket: string | undefined;
   /** Sessions at once. */
   readonly maxSessions: number;
   /** How long sessions under way are waited for when the engine stops. */
@@ -31,10 +33,13 @@ export interface EngineOptions extends ProviderChoice {
 export function engineOptions(given: Arguments): EngineOptions {
   const directories = given.values("dir");
   if (directories.length === 0) throw new ConfigError("--dir is missing: name a SeaweedFS volume directory, --dir DIR");
+  const socket = given.value("socket");
+  const listen = given.value("listen") ?? (socket === undefined ? `[::]:${ENGINE_PORT}` : undefined);
   return {
     directories,
     indexDirectory: given.value("index-dir"),
-    listen: parseAddress("listen", given.value("listen") ?? `[::]:${ENGINE_PORT}`, ENGINE_PORT),
+    listen: listen === undefined ? undefined : parseAddress("listen", listen, ENGINE_PORT),
+    socket,
     ...providerChoice(given),
     maxSessions: parseNumber("max-sessions", given.value("max-sessions") ?? "1000", 1, 1_000_000),
     grace: parseNumber("grace", given.value("grace") ?? "5000", 0, 3_600_000),

@@ -14,18 +14,24 @@ import { formatAddress, type ProtectionDomain, type RdmaAddress, SystemError } f
 import type { Store } from "../src/seaweed/mod.ts";
 import { engineLog } from "./providers.ts";
 
-/** Engines that serve one store at one address and port, each to peers of another kind. */
+/** Engines that serve one store: at one address and port, each to peers of another kind, and on a Unix socket. */
 export class EngineServers implements AsyncDisposable {
-  readonly #servers: readonly EngineServer[];
+  readonly #servers: (EngineServer | EngineServer<string>)[];
   readonly #domains: readonly ProtectionDomain[];
+  #closed: Promise<void> | undefined;
 
   private constructor(
     servers: readonly EngineServer[],
     domains: readonly ProtectionDomain[],
-    /** Where they listen. */ readonly address: RdmaAddress,
+    /** Where they listen for RDMA connections; undefined for nowhere. */ readonly address: RdmaAddress | undefined,
   ) {
-    this.#servers = servers;
+    this.#servers = [...servers];
     this.#domains = domains;
+  }
+
+  /** None yet: for {@linkcode addSocket}. */
+  static none(): EngineServers {
+    return new EngineServers([], [], undefined);
   }
 
   /**
@@ -65,7 +71,18 @@ export class EngineServers implements AsyncDisposable {
     return new EngineServers(servers, domains, { hostname: address.hostname, port });
   }
 
-  /** `verbs:rxe0, iwarp`. */
+  /** Listens on a Unix socket, too. Throws ConfigError and SystemError. */
+  async addSocket(path: string, store: Store, options: EngineServerOptions, log: Log): Promise<void> {
+    this.#servers.push(await EngineServer.startLocal(path, store, { ...options, log: engineLog(log) }));
+  }
+
+  /** Where they listen: `rdma:[::]:18515`, `unix:/run/verbena/engine.sock`. */
+  get addresses(): string[] {
+    const sockets = this.#servers.flatMap(({ address }) => typeof address === "string" ? `unix:${address}` : []);
+    return this.address === undefined ? sockets : [`rdma:${formatAddress(this.address)}`, ...sockets];
+  }
+
+  /** `verbs:rxe0, iwarp, local`. */
   get transports(): string {
     return this.#servers.map(({ transport }) => transport).join(", ");
   }
@@ -93,7 +110,11 @@ export class EngineServers implements AsyncDisposable {
   }
 
   /** Stops listening, lets transfers under way leave within `grace` milliseconds, and closes every connection. */
-  async close(grace?: number): Promise<void> {
+  close(grace?: number): Promise<void> {
+    return this.#closed ??= this.#close(grace);
+  }
+
+  async #close(grace: number | undefined): Promise<void> {
     await Promise.all(this.#servers.map((server) => server.close(grace)));
     for (const domain of this.#domains) domain[Symbol.dispose]();
   }

@@ -30,15 +30,22 @@ export function mustLaunch(
 }
 
 /**
- * Runs `main` with `args` under the role's permission set, hands signals on, and returns the exit code. A signal that a
+ * Runs `main` with `args` under the role's permission set, which may write to `writes` as well, hands signals on, and returns the exit code. A signal that a
  * terminal sends to the whole group reaches the other process twice; it takes two so close together for one.
  */
-export async function launch(role: Role, main: URL, args: readonly string[]): Promise<number> {
+export async function launch(
+  role: Role,
+  main: URL,
+  args: readonly string[],
+  writes: readonly string[] = [],
+): Promise<number> {
+  const granted = writes.filter((path) => !path.includes(",")); // which would part one path into two
   const child = new Deno.Command("deno", {
     args: [
       "run",
       "--quiet",
       `--permission-set=${role}`,
+      ...(granted.length === 0 ? [] : [`--allow-write=${granted.join(",")}`]),
       "--config",
       fileURLToPath(new URL("deno.json", main)),
       main.href,

@@ -4,7 +4,14 @@
  * @module
  */
 import type { Log, Sample } from "../routes/app.ts";
-import { EngineClient, EngineReader, FallbackReader, type NeedleReader, rdmaWays } from "../src/engine/mod.ts";
+import {
+  EngineClient,
+  EngineReader,
+  FallbackReader,
+  type NeedleReader,
+  rdmaWays,
+  socketWay,
+} from "../src/engine/mod.ts";
 import { ConfigError, type RdmaAddress, reasonOf } from "../src/rdma/mod.ts";
 import { MasterClient, Store, VolumeServerReader, writeSampleVolume } from "../src/seaweed/mod.ts";
 import { EngineServers } from "./engine_servers.ts";
@@ -40,11 +47,13 @@ export async function openReader(options: ServeOptions, version: string, log: Lo
   const servers = directories.length === 0
     ? undefined
     : await openOwnEngine(options, directories, version, log, opening);
-  if (servers !== undefined) addresses.push(servers.address);
+  if (servers?.address !== undefined) addresses.push(servers.address);
   const engines: EngineClient[] = [];
   for (const address of addresses) {
-    const domains = await openDomains(options, address, log);
-    engines.push(new EngineClient(rdmaWays(domains, address), { answerTimeout: options.timeout, log: engineLog(log) }));
+    const ways = "path" in address
+      ? [socketWay(address.path)] as const
+      : rdmaWays(await openDomains(options, address, log), address);
+    engines.push(new EngineClient(ways, { answerTimeout: options.timeout, log: engineLog(log) }));
   }
   const engineReader = new EngineReader(engines, { readAhead: { ahead: options.readAhead } });
   const reader = options.masters.length === 0 ? engineReader : await withFallback(engineReader, options);

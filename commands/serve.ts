@@ -17,6 +17,9 @@ export const CONFIG_FLAG: Readonly<Record<string, Flag>> = {
   },
 };
 
+/** What an engine's address begins with where it is a Unix socket's path. To connect takes the right to write to it. */
+const SOCKET = "unix:";
+
 /** `verbena serve`. */
 export const serveCommand: Command = {
   name: "serve",
@@ -26,6 +29,9 @@ export const serveCommand: Command = {
   usage: "[--listen HOST:PORT] [--dir DIR]… [--engine rdma:HOST]… [--config FILE] [FLAG]…",
   role: (given, environment) => mayUseDevices(given, environment) ? "serve-rdma" : "serve",
   positionals: { minimum: 0, maximum: 0 },
+  writes: (given, environment) =>
+    find(SERVE_SETTINGS.engines, { given, environment }).texts
+      .filter((address) => address.startsWith(SOCKET)).map((address) => address.slice(SOCKET.length)),
   flags: { ...CONFIG_FLAG, ...flagsOf(ALL_SETTINGS) },
   async run(given, context): Promise<void> {
     const { openServe } = await import("./open_serve.ts");
@@ -43,5 +49,5 @@ function mayUseDevices(given: Arguments, environment: Context["environment"]): b
   const [provider] = textsOf("provider");
   if (provider !== "auto") return provider === "verbs";
   const config = given.value("config") ?? environment(CONFIG_VARIABLE) ?? "";
-  return config !== "" || textsOf("engines").some((address) => !address.startsWith("unix:"));
+  return config !== "" || textsOf("engines").some((address) => !address.startsWith(SOCKET));
 }

@@ -31,10 +31,15 @@ export function parseHost(text: string): string {
   return host;
 }
 
-/** Reads `rdma:HOST[:PORT]`. Throws ConfigError that names the flag. */
-export function parseEngineAddress(flag: string, text: string): RdmaAddress {
+/** Where an engine is: at an RDMA address, or at the Unix socket with this path. */
+export type EngineAddress = RdmaAddress | { readonly path: string };
+
+/** Reads `rdma:HOST[:PORT]` or `unix:PATH`. Throws ConfigError that names the flag. */
+export function parseEngineAddress(flag: string, text: string): EngineAddress {
   if (text.startsWith("rdma:")) return parseAddress(flag, text.slice("rdma:".length), ENGINE_PORT);
-  throw new ConfigError(`--${flag}: got ${JSON.stringify(text)}, want rdma:HOST[:${ENGINE_PORT}], as in rdma:10.0.0.1`);
+  if (/^unix:[^\0]+$/.test(text)) return { path: text.slice("unix:".length) };
+  const form = `rdma:HOST[:${ENGINE_PORT}] or unix:PATH, as in rdma:10.0.0.1`;
+  throw new ConfigError(`--${flag}: got ${JSON.stringify(text)}, want ${form}`);
 }
 
 /** Reads a whole number from `minimum` to `maximum`. Throws ConfigError that names the flag. */

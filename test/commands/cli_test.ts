@@ -84,7 +84,7 @@ const BAD_USAGE: [string[], string][] = [
   ],
   [
     ["serve", "--engine", "http://x"],
-    `verbena serve: --engine: got "http://x", want rdma:HOST[:18515], as in rdma:10.0.0.1; ` +
+    `verbena serve: --engine: got "http://x", want rdma:HOST[:18515] or unix:PATH, as in rdma:10.0.0.1; ` +
     "see verbena serve --help",
   ],
   [

@@ -39,10 +39,12 @@ Deno.test("parseAddress() reads names, IPv4 and bracketed IPv6, and formatAddres
   }
 });
 
-Deno.test("parseEngineAddress() reads rdma: and nothing else", () => {
+Deno.test("parseEngineAddress() reads rdma: and unix: and nothing else", () => {
   assertEquals(parseEngineAddress("engine", "rdma:10.0.0.1"), { hostname: "10.0.0.1", port: 18515 });
   assertEquals(parseEngineAddress("engine", "rdma:[::1]:7"), { hostname: "::1", port: 7 });
-  for (const text of ["unix:/run/verbena.sock", "rdma:", "10.0.0.1:1", "tcp:1.2.3.4:5"]) {
+  assertEquals(parseEngineAddress("engine", "unix:/run/verbena.sock"), { path: "/run/verbena.sock" });
+  assertEquals(parseEngineAddress("engine", "unix:a b"), { path: "a b" });
+  for (const text of ["unix:", "unix:a\0b", "rdma:", "10.0.0.1:1", "tcp:1.2.3.4:5"]) {
     assertThrows(() => parseEngineAddress("engine", text), ConfigError, "--engine");
   }
 });
