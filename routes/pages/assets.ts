@@ -16,6 +16,7 @@ import panels from "./browser/panels.js" with { type: "text" };
 import process from "./browser/process.js" with { type: "text" };
 import tables from "./browser/tables.js" with { type: "text" };
 import token from "./browser/token.js" with { type: "text" };
+import docsStyle from "./docs.css" with { type: "text" };
 import grafana from "./grafana.json" with { type: "text" };
 import icon from "./icon.svg" with { type: "text" };
 import style from "./style.css" with { type: "text" };
@@ -49,6 +50,7 @@ export const ASSETS: ReadonlyMap<string, Asset> = new Map(
   Object.entries({
     "charts.js": charts,
     "dashboard.js": dashboard,
+    "docs.css": docsStyle,
     "events.js": events,
     "format.js": format,
     "grafana.json": grafana,

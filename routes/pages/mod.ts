@@ -7,9 +7,8 @@
 import { Hono } from "hono";
 import { HttpError, methodNotAllowed } from "../http_error.ts";
 import { type Asset, asset, ASSETS } from "./assets.ts";
+import { renderDocs } from "./docs.ts";
 import dashboard from "./dashboard.html" with { type: "text" };
-
-export { renderDocs } from "./docs.ts";
 
 /** What a page of ours may do in a browser: run our scripts, ask this server, and nothing else. */
 export const CONTENT_SECURITY_POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; " +
@@ -31,9 +30,10 @@ export function pageRoutes(): Hono {
   return app;
 }
 
-/** A page of HTML that was made for this answer. */
-export function sendPage(request: Request, html: string): Response {
-  return send(request, asset("page.html", html));
+/** What answers `/docs` for this OpenAPI document. */
+export function docsPage(document: unknown): (request: Request) => Response {
+  const page = asset("docs.html", renderDocs(document));
+  return (request) => send(request, page);
 }
 
 function send(request: Request, { body, type, etag }: Asset): Response {

@@ -1,5 +1,6 @@
 import { metricsRoutes } from "../../routes/metrics.ts";
-import { assertEquals } from "../assert.ts";
+import { ASSETS } from "../../routes/pages/assets.ts";
+import { assertEquals, assertMatch } from "../assert.ts";
 import { PROMETHEUS_CLIENT_VERSION, testWith } from "../capabilities.ts";
 import { MEASURED, measuredBoard } from "../routes/measured.ts";
 import { installFromPypi } from "./pip_install.ts";
@@ -31,6 +32,22 @@ await testWith(["promtool"], "promtool check metrics has nothing to say about /m
 await testWith(["promtool"], "promtool, which complains of bad names, was asked", async () => {
   const promtool = new Process("promtool", ["check", "metrics"], { input: "# TYPE reads counter\nreads 1\n" });
   assertEquals((await promtool.ended).code, 3);
+});
+
+await testWith(["promtool"], "promtool parses every expression of the Grafana dashboard", async () => {
+  const { panels } = JSON.parse(ASSETS.get("grafana.json")?.body ?? "");
+  const expressions: string[] = panels.flatMap(({ targets }: { targets: { expr: string }[] }) =>
+    targets.map(({ expr }) => expr.replaceAll("$__rate_interval", "5m").replaceAll(/\$(job|instance)/g, ".*"))
+  );
+  const rules = expressions.map((expr, index) => ({ record: `verbena:panel:${index}`, expr }));
+  // JSON is YAML
+  const file = await Deno.makeTempFile({ suffix: ".yml" });
+  try {
+    await Deno.writeTextFile(file, JSON.stringify({ groups: [{ name: "verbena", rules }] }));
+    assertMatch(await run("promtool", ["check", "rules", file]), `SUCCESS: ${expressions.length} rules found`);
+  } finally {
+    await Deno.remove(file);
+  }
 });
 
 await testWith(["prometheus-client"], "prometheus_client takes /metrics for OpenMetrics", async () => {

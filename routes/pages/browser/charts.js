@@ -78,7 +78,7 @@ export class Chart {
    */
   render(times, lines) {
     this.#data = [times, ...lines];
-    this.#plot?.setData(this.#data);
+    this.#plot?.setData(this.#drawn());
     if (this.#plot?.cursor.idx == null) this.#showValues(times.length - 1);
     this.#fillTable();
   }
@@ -142,6 +142,16 @@ export class Chart {
       this.#data,
       this.#canvas,
     );
+  }
+
+  /**
+   * The lines without those that are zero throughout: along the axis they would hide one another.
+   *
+   * @returns {[number[], ...Line[]]}
+   */
+  #drawn() {
+    const [times, ...lines] = this.#data;
+    return [times, ...lines.map((line) => line.some((value) => value) ? line : line.map(() => null))];
   }
 
   #resize() {
