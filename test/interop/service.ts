@@ -31,13 +31,15 @@ export interface EngineOptions {
   indexDirectory?: string | undefined;
   /** Checksums of FPDUs. */
   crc?: "on" | "off" | "auto";
+  /** The path of a Unix socket to listen on instead of an RDMA address. */
+  socket?: string;
 }
 
 /** How a service is set up. */
 export interface ServeOptions {
   /** What it is told to read through. Default `auto`. */
   provider?: Over["provider"];
-  /** The engine's address, `rdma:127.0.0.1:18515`. */
+  /** The engine's address, `rdma:127.0.0.1:18515` or `unix:/tmp/verbena/engine.sock`. */
   engine: string;
   /** Bytes read ahead of sequential readers; 0 for none. */
   readAhead?: number;
@@ -71,19 +73,24 @@ class Service implements AsyncDisposable {
   constructor(
     private readonly role: "engine" | "serve",
     private readonly args: readonly string[],
-    /** The address it listens on. */ readonly hostname: string = OVER_LOOPBACK.hostname,
+    /** The address it listens on, or a socket's path. */ readonly hostname: string = OVER_LOOPBACK.hostname,
     private readonly permissions: string = role,
   ) {}
 
   /** Starts the process; resolves at its ready line. */
   async launch(): Promise<void> {
     const options: ProcessOptions = { cwd: ROOT, name: `verbena ${this.role}` };
-    const listen = ["--listen", `${this.hostname}:${this.port}`];
+    const listen = this.hostname.startsWith("/")
+      ? ["--socket", this.hostname]
+      : ["--listen", `${this.hostname}:${this.port}`];
     const command = ["run", "--quiet", `-P=${this.permissions}`, "main.ts", this.role, ...listen, ...this.args];
     this.#process = new Process(Deno.execPath(), command, options);
     try {
-      const ready = await this.#process.line(new RegExp(`^verbena ${this.role} listening on \\S+:(\\d+)$`), START);
-      this.port = Number(ready[1]);
+      const ready = await this.#process.line(
+        new RegExp(`^verbena ${this.role} listening on \\S+?(?::(\\d+))?$`),
+        START,
+      );
+      this.port = Number(ready[1] ?? 0);
     } catch (error) {
       await this.#process.stop("SIGKILL");
       throw error;
@@ -149,13 +156,14 @@ export class Engine extends Service {
     if (options.crc !== undefined) args.push("--crc", options.crc);
     const { provider, hostname } = options.over ?? OVER_LOOPBACK;
     args.push("--provider", provider);
-    const engine = new Engine("engine", args, hostname);
+    const engine = new Engine("engine", args, options.socket ?? hostname);
     await engine.launch();
     return engine;
   }
 
-  /** `rdma:127.0.0.1:18515`, for {@linkcode ServeOptions}. */
+  /** `rdma:127.0.0.1:18515` or `unix:/tmp/verbena/engine.sock`, for {@linkcode ServeOptions}. */
   get address(): string {
+    if (this.hostname.startsWith("/")) return `unix:${this.hostname}`;
     return `rdma:${this.hostname}:${this.port}`;
   }
 }
