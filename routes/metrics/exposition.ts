@@ -42,9 +42,15 @@ interface Described {
   readonly unit?: "seconds" | "bytes";
 }
 
-/** Samples of one name. */
+/** Values of one name. */
+export type ValueFamily = Described & {
+  readonly type: "counter" | "gauge" | "info";
+  readonly samples: readonly Sample[];
+};
+
+/** Values, or histograms, of one name. */
 export type Family =
-  | Described & { readonly type: "counter" | "gauge" | "info"; readonly samples: readonly Sample[] }
+  | ValueFamily
   | Described & { readonly type: "histogram"; readonly samples: readonly HistogramSample[] };
 
 /** The format that an `Accept` header asks for: OpenMetrics where it is liked no less than plain text. */

@@ -4,7 +4,7 @@
  * @module
  */
 import type { LatencyBoard } from "../latency.ts";
-import type { Family, Labels, Sample } from "./exposition.ts";
+import type { Family, Labels, Sample, ValueFamily } from "./exposition.ts";
 
 /** Label values kept apart in one family, of engines, peers, devices and reasons; what comes beyond counts as `other`. */
 export const MAX_LABEL_VALUES = 64;
@@ -41,8 +41,8 @@ export interface Measured {
     readonly kind: string;
     readonly remote: string;
     readonly transport: string;
-    readonly sendCredits?: number;
-    readonly receiveCredits?: number;
+    readonly sendCredits?: number | undefined;
+    readonly receiveCredits?: number | undefined;
     readonly inFlight: number;
   }[];
   /** Registered memory. */
@@ -63,20 +63,29 @@ const CIRCUIT_STATES = ["closed", "half-open", "open"] as const;
 
 /** Every family, in the order in which they are shown. */
 export function familiesOf(measured: Measured, latency: LatencyBoard): Family[] {
+  const samples = latency.series().map(({ transport, outcome, all }) => ({
+    labels: { transport, outcome },
+    buckets: all.buckets(),
+    sum: all.sum,
+    count: all.count,
+  }));
   return [
     ...processFamilies(measured),
-    {
-      type: "histogram",
-      name: "verbena_read_duration_seconds",
-      unit: "seconds",
-      help: "How long reads took, by what moved the bytes and how they ended.",
-      samples: latency.series().map(({ transport, outcome, all }) => ({
-        labels: { transport, outcome },
-        buckets: all.buckets(),
-        sum: all.sum,
-        count: all.count,
-      })),
-    },
+    { type: "histogram", ...READ_DURATION, samples },
+    ...countedFamilies(measured),
+  ];
+}
+
+/** What the durations of reads are called. */
+export const READ_DURATION = {
+  name: "verbena_read_duration_seconds",
+  unit: "seconds",
+  help: "How long reads took, by what moved the bytes and how they ended.",
+} as const;
+
+/** The counters and gauges. The same families each time, though there may be no sample in one. */
+export function countedFamilies(measured: Measured): ValueFamily[] {
+  return [
     ...readFamilies(measured),
     ...httpFamilies(measured),
     ...poolFamilies(measured),
@@ -86,7 +95,7 @@ export function familiesOf(measured: Measured, latency: LatencyBoard): Family[] 
   ];
 }
 
-function processFamilies({ version, time, uptime }: Measured): Family[] {
+function processFamilies({ version, time, uptime }: Measured): ValueFamily[] {
   const started = Math.round(Date.parse(time) / 1000 - uptime);
   return [
     { type: "info", name: "verbena_build", help: "The version that runs.", samples: [[{ version }, 1]] },
@@ -100,7 +109,7 @@ function processFamilies({ version, time, uptime }: Measured): Family[] {
   ];
 }
 
-function readFamilies({ reads }: Measured): Family[] {
+function readFamilies({ reads }: Measured): ValueFamily[] {
   return [
     counter("verbena_read_requests", "Reads asked for.", [[{}, reads.requests]]),
     counter("verbena_reads", "Reads that gave bytes, by the way these came.", [
@@ -116,7 +125,7 @@ function readFamilies({ reads }: Measured): Family[] {
   ];
 }
 
-function httpFamilies({ http }: Measured): Family[] {
+function httpFamilies({ http }: Measured): ValueFamily[] {
   const connections: Sample[] = http.connections === undefined ? [] : [[{}, http.connections]];
   return [
     counter("verbena_http_requests", "HTTP requests answered, by class of status.", byName(http.requests, "status")),
@@ -127,7 +136,7 @@ function httpFamilies({ http }: Measured): Family[] {
   ];
 }
 
-function poolFamilies({ pool }: Measured): Family[] {
+function poolFamilies({ pool }: Measured): ValueFamily[] {
   return [
     { ...gauge("verbena_pool_lent_bytes", "Registered memory lent to reads.", [[{}, pool.lentBytes]]), unit: "bytes" },
     {
@@ -138,7 +147,7 @@ function poolFamilies({ pool }: Measured): Family[] {
   ];
 }
 
-function engineFamilies({ engines }: Measured): Family[] {
+function engineFamilies({ engines }: Measured): ValueFamily[] {
   const connected = engines.map(({ address, connected }): Sample => [{ engine: address }, Number(connected)]);
   const circuits = CIRCUIT_STATES.flatMap((state) =>
     engines.map(({ address, circuit }): Sample => [{ engine: address, state }, Number(circuit === state)])
@@ -154,7 +163,7 @@ function engineFamilies({ engines }: Measured): Family[] {
 }
 
 /** Connections are told apart by the peer's address without its port, which is another one each time. */
-function connectionFamilies({ connections }: Measured): Family[] {
+function connectionFamilies({ connections }: Measured): ValueFamily[] {
   const samples = (value: (connection: Measured["connections"][number]) => number | undefined): Sample[] =>
     connections.flatMap((connection): Sample[] => {
       const { kind, transport, remote } = connection;
@@ -181,7 +190,7 @@ function connectionFamilies({ connections }: Measured): Family[] {
   ];
 }
 
-function deviceFamilies({ devices }: Measured): Family[] {
+function deviceFamilies({ devices }: Measured): ValueFamily[] {
   const active = devices.map(({ name, state }): Sample => [{ device: name }, Number(/\bactive\b/i.test(state))]);
   return [
     gauge(
@@ -192,11 +201,11 @@ function deviceFamilies({ devices }: Measured): Family[] {
   ];
 }
 
-function counter(name: string, help: string, samples: readonly Sample[]): Family {
+function counter(name: string, help: string, samples: readonly Sample[]): ValueFamily {
   return { type: "counter", name, help, samples };
 }
 
-function gauge(name: string, help: string, samples: readonly Sample[]): Family {
+function gauge(name: string, help: string, samples: readonly Sample[]): ValueFamily {
   return { type: "gauge", name, help, samples };
 }
 
