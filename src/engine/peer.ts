@@ -277,8 +277,10 @@ export class EnginePeer {
 
   #refuse(id: number | undefined, error: unknown): void {
     const refusal = Refusal.from(error);
-    this.#context.refused(refusal.code, refusal.message);
-    this.#send("Error", refusal.toMessage(), id);
+    const { refused, store } = this.#context;
+    refused(refusal.code, refusal.message); // the whole of it; readers hand theirs on to whoever asked them
+    const data = refusal.toMessage();
+    this.#send("Error", { ...data, message: store.withoutDirectories(data.message) }, id);
   }
 
   // A peer that does not take its answers, and so fills the queue, has none to come.

@@ -151,6 +151,13 @@ export class Store implements Disposable {
     throw new NeedleError("not-found", `no volume ${volume} in the directories served`);
   }
 
+  /** A reason without the directories of its files, for whom those are nobody's business. */
+  withoutDirectories(reason: string): string {
+    const paths = this.#directories.flatMap(({ directory, indexDirectory = directory }) => [directory, indexDirectory]);
+    paths.sort((a, b) => b.length - a.length); // one may lie in another
+    return paths.reduce((text, path) => text.replaceAll(`${path}/`, "").replaceAll(path, "the directory"), reason);
+  }
+
   /** What it has done so far. */
   statistics(): StoreStatistics {
     let openVolumes = 0;

@@ -121,6 +121,21 @@ Deno.test("a message that only an engine sends is answered with SeaweedFS's own 
     assertEquals(engine.server.statistics().errors, { UNSUPPORTED_MESSAGE: 1 });
   }));
 
+Deno.test("a refusal tells a reader what is wrong, and the log alone in which directory", async () => {
+  using volumes = new Volumes();
+  const id = volumes.writer(1).append({ key: 1n, cookie: 5, data: DATA }, NOW);
+  Deno.removeSync(volumes.path("1.idx"));
+  const reasons: unknown[] = [];
+  const log: EngineServerOptions["log"] = (level, _message, { reason }) =>
+    void (level === "debug" && reasons.push(reason));
+  await using engine = await Engine.start(volumes.store(), { log });
+  await using reader = await RawReader.connect(engine.address);
+  const answer = await reader.ask("StartRead", reader.startRead(id, 10));
+  assert(answer.type === "Error");
+  assertEquals(answer.data.message, "volume 1: 1.idx is missing: `weed fix` makes it anew");
+  assertEquals(reasons, [`volume 1: ${volumes.path("1.idx")} is missing: \`weed fix\` makes it anew`]);
+});
+
 Deno.test("sessions at the ceiling refuse further ones, until some are completed", () =>
   withReader(async (reader, engine, id) => {
     const first = await started(reader, id, 10);
