@@ -4,19 +4,25 @@
  *
  * @module
  */
-import { createServer, type Server, type ServerResponse } from "node:http";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { getRequestListener } from "@hono/node-server";
-import { ALREADY_SENT, type NodeBindings } from "../routes/direct_answer.ts";
+import type { NodeBindings } from "../routes/direct_answer.ts";
+import { SECURITY_HEADERS } from "../routes/headers.ts";
+import { ClientLimits } from "../routes/limits.ts";
 import type { Log } from "../routes/log.ts";
 import { formatAddress } from "../src/rdma/address.ts";
 import { CapabilityError, reasonOf, SystemError } from "../src/rdma/errors.ts";
 import type { RdmaAddress } from "../src/rdma/provider.ts";
-import { hasPromisedBody, sendBody } from "./http_body.ts";
+import { sendResponse } from "./http_body.ts";
 import { HttpConnections } from "./http_connections.ts";
+import { requestOf } from "./http_request.ts";
 
 /** The longest head of a request, in bytes; a longer one gets 431. */
 export const MAX_HEAD_SIZE = 16_384;
+/** The longest target of a request, in characters; a longer one gets 414. */
+export const MAX_TARGET_SIZE = 8_192;
+/** The longest body of a request, in bytes, which is thrown away; a longer one, or one of unknown length, gets 413. */
+export const MAX_BODY_SIZE = 1_024;
 /** Milliseconds in which the head of a request must have come; then it gets 408. */
 export const HEAD_TIMEOUT = 10_000;
 /** Milliseconds in which a whole request must have come; then it gets 408. */
@@ -36,6 +42,10 @@ export interface HttpOptions {
   readonly grace: number;
   /** Milliseconds that a client may take nothing of an answer that is due. Default {@linkcode STALL_TIMEOUT}. */
   readonly stallTimeout?: number;
+  /** Counts connections and requests, and bounds the former. Default: those of {@linkcode ClientLimits}. */
+  readonly limits?: ClientLimits;
+  /** Times of clients that send slowly, for tests: {@linkcode HEAD_TIMEOUT} and {@linkcode REQUEST_TIMEOUT}. */
+  readonly timeouts?: { readonly head: number; readonly request: number };
   /** Ends it. */
   readonly stop: AbortSignal;
   /** Where its end is told. */
@@ -57,7 +67,8 @@ export async function serveHttp(handler: Handler, options: HttpOptions): Promise
   const { stop, log, grace } = options;
   if (stop.aborted) return true;
   const server = createHttpServer(handler, options);
-  const connections = new HttpConnections(server, options.stallTimeout ?? STALL_TIMEOUT);
+  const limits = options.limits ?? new ClientLimits();
+  const connections = new HttpConnections(server, options.stallTimeout ?? STALL_TIMEOUT, limits);
   await listen(server, options);
   if (!stop.aborted) {
     await new Promise<void>((resolve) => stop.addEventListener("abort", () => resolve(), { once: true }));
@@ -73,34 +84,50 @@ export async function serveHttp(handler: Handler, options: HttpOptions): Promise
   return false;
 }
 
-function createHttpServer(handler: Handler, { address, stop, log }: HttpOptions): Server {
-  const answer = getRequestListener(
-    async (request, { outgoing }) => {
-      const http1 = outgoing as ServerResponse;
-      const response = await handler(request, { outgoing: http1, stop });
-      if (response === ALREADY_SENT || request.method === "HEAD" || !hasPromisedBody(response)) return response;
-      void sendBody(response, http1);
-      return ALREADY_SENT;
-    },
-    {
-      hostname: formatAddress(address), // of a request with no Host, as HTTP/1.0 has it
-      overrideGlobalObjects: false, // its own Response keeps a view that the real one copies
-      errorHandler: (error) => {
-        if (error instanceof Error && error.name === "RequestError") {
-          return new Response(`${error.message}\n`, { status: 400 });
-        }
-        log.write("error", "a handler failed", { reason: reasonOf(error) });
-        return new Response("internal error: the log has the reason\n", { status: 500 });
-      },
-    },
-  );
+function createHttpServer(handler: Handler, { address, stop, log, timeouts }: HttpOptions): Server {
+  const host = formatAddress(address); // of a request with no Host, as HTTP/1.0 has it
+  const answer = async (incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> => {
+    const refusal = refusalOf(incoming);
+    if (refusal !== undefined) return refuse(outgoing, ...refusal);
+    const request = requestOf(incoming, outgoing, host);
+    if (request === undefined) return refuse(outgoing, 400, "Invalid URL");
+    try {
+      const response = handler(request, { outgoing, stop });
+      await sendResponse(response instanceof Promise ? await response : response, outgoing);
+    } catch (error) {
+      log.write("error", "a handler failed", { reason: reasonOf(error) });
+      if (outgoing.headersSent) outgoing.req.socket.destroySoon();
+      else refuse(outgoing, 500, "internal error: the log has the reason");
+    }
+  };
   return createServer({
     maxHeaderSize: MAX_HEAD_SIZE,
-    headersTimeout: HEAD_TIMEOUT,
-    requestTimeout: REQUEST_TIMEOUT,
+    headersTimeout: timeouts?.head ?? HEAD_TIMEOUT,
+    requestTimeout: timeouts?.request ?? REQUEST_TIMEOUT,
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT,
-    connectionsCheckingInterval: TIMEOUT_CHECK_INTERVAL,
+    connectionsCheckingInterval: Math.min(TIMEOUT_CHECK_INTERVAL, timeouts?.head ?? Infinity),
   }, (incoming, outgoing) => void answer(incoming, outgoing));
+}
+
+/** Why a request is not looked at any further. */
+function refusalOf({ url = "", headers }: IncomingMessage): [status: number, reason: string] | undefined {
+  if (url.length > MAX_TARGET_SIZE) return [414, `the target has ${url.length} characters, at most ${MAX_TARGET_SIZE}`];
+  if (headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > MAX_BODY_SIZE) {
+    return [413, `the API takes no bodies; one of up to ${MAX_BODY_SIZE} bytes is thrown away`];
+  }
+  return undefined;
+}
+
+/** Answers, and closes the connection: what else the client has sent is not looked at. */
+function refuse(outgoing: ServerResponse, status: number, reason: string): void {
+  outgoing.shouldKeepAlive = false;
+  const text = `${reason}\n`;
+  outgoing.writeHead(status, {
+    "content-type": "text/plain; charset=utf-8",
+    "content-length": String(text.length),
+    ...SECURITY_HEADERS,
+  });
+  outgoing.end(text);
 }
 
 async function listen(server: Server, { address, onListening }: HttpOptions): Promise<void> {

@@ -1,24 +1,51 @@
 /**
- * A body of promised length, written to a `node:http` answer no faster than its client takes it.
- *
- * `@hono/node-server` writes every other answer; a body that fails half-way it would end with the error's text, within
- * the length promised, and tell on the console.
+ * An answer written to `node:http` no faster than its client takes it.
  *
  * @module
  */
+import { Buffer } from "node:buffer";
 import type { ServerResponse } from "node:http";
+import { textOf } from "../routes/text_answer.ts";
 
-/** Whether an answer is for {@linkcode sendBody}: its head names the length of a body. */
-export function hasPromisedBody(response: Response): response is Response & { body: ReadableStream<Uint8Array> } {
-  return response.body !== null && response.headers.has("content-length");
+/** A response that has a body. */
+type WithBody = Response & { body: ReadableStream<Uint8Array> };
+
+/**
+ * Writes a response, unless the route has written the answer itself. A body whose length is not promised is taken whole
+ * before it is sent, so that its length can be said, but for a stream of events. Rejects where such a body fails.
+ */
+export async function sendResponse(response: Response, outgoing: ServerResponse): Promise<void> {
+  if (outgoing.headersSent || outgoing.req.socket.destroyed) return void response.body?.cancel().catch(() => {});
+  const { status } = response;
+  const said = textOf(response);
+  if (said !== undefined && outgoing.req.method !== "HEAD") {
+    const length = { "content-length": String(Buffer.byteLength(said.text)) };
+    outgoing.writeHead(status, { ...said.headers, ...length });
+    outgoing.end(said.text);
+    return;
+  }
+  const headers = Object.fromEntries(response.headers);
+  if (response.body === null || outgoing.req.method === "HEAD") {
+    outgoing.writeHead(status, headers);
+    outgoing.end();
+    void response.body?.cancel().catch(() => {});
+  } else if ("content-length" in headers || headers["content-type"]?.startsWith("text/event-stream") === true) {
+    await sendBody(response as WithBody, headers, outgoing);
+  } else {
+    const bytes = new Uint8Array(await response.arrayBuffer());
+    if (outgoing.req.socket.destroyed) return;
+    outgoing.writeHead(status, { ...headers, "content-length": String(bytes.length) });
+    outgoing.end(bytes);
+  }
 }
 
 /**
  * Writes head and body. A body that fails ends the connection after the bytes that came before, short of the promised
  * length, which clients see as an error; one whose client goes away is cancelled. Never rejects.
  */
-export async function sendBody(
-  response: Response & { body: ReadableStream<Uint8Array> },
+async function sendBody(
+  response: WithBody,
+  headers: Readonly<Record<string, string>>,
   outgoing: ServerResponse,
 ): Promise<void> {
   const reader = response.body.getReader();
@@ -33,7 +60,7 @@ export async function sendBody(
   outgoing.on("drain", () => wake());
   try {
     if (socket.destroyed) return onClose();
-    outgoing.writeHead(response.status, Object.fromEntries(response.headers));
+    outgoing.writeHead(response.status, headers);
     for (;;) {
       const { done, value } = await reader.read();
       if (done || socket.destroyed) break;

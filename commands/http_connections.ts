@@ -9,20 +9,29 @@
 import { once } from "node:events";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
+import type { ClientLimits } from "../routes/limits.ts";
 
 /** The connections of one server. */
 export class HttpConnections {
   readonly #server: Server;
+  readonly #limits: ClientLimits;
   readonly #due = new Map<Socket, Set<ServerResponse>>();
   #finishing = false;
 
-  /** Watches a server from before it listens; a client that takes nothing for `stallTimeout` milliseconds is cut off. */
-  constructor(server: Server, stallTimeout: number) {
+  /**
+   * Watches a server from before it listens: a client that takes nothing for `stallTimeout` milliseconds is cut off, and
+   * a connection beyond `limits` closed before anything is read from it.
+   */
+  constructor(server: Server, stallTimeout: number, limits: ClientLimits) {
     this.#server = server;
+    this.#limits = limits;
     server.setTimeout(stallTimeout, (socket: Socket) => {
       if (this.#isAnswering(socket)) socket.destroy(); // one whose answer is not ready yet has done nothing wrong
     });
-    server.on("connection", (socket: Socket) => {
+    server.prependListener("connection", (socket: Socket) => {
+      const address = socket.remoteAddress ?? "";
+      if (!limits.connected(address)) return void socket.destroy();
+      socket.on("close", () => limits.disconnected(address));
       this.#due.set(socket, new Set());
       socket.setMaxListeners(0); // each answer of a pipeline waits for "close"
       socket.on("close", () => this.#due.delete(socket));
@@ -54,10 +63,12 @@ export class HttpConnections {
     const answers = this.#due.get(socket);
     if (answers === undefined) return;
     answers.add(outgoing);
+    this.#limits.inFlight++;
     if (this.#finishing) closeAfter(outgoing);
     outgoing.on("close", () => {
-      answers.delete(outgoing);
-      if (this.#finishing && answers.size === 0) socket.destroySoon();
+      if (answers.delete(outgoing)) this.#limits.inFlight--;
+      // A body that is still to come, if it ever is, would keep an answered connection open.
+      if (!incoming.complete || (this.#finishing && answers.size === 0)) socket.destroySoon();
     });
   }
 

@@ -9,6 +9,7 @@
  */
 import type { OutgoingHttpHeaders, ServerResponse } from "node:http";
 import type { ReadResult } from "../src/engine/reader.ts";
+import { protectedHeaders } from "./headers.ts";
 import { HttpError } from "./http_error.ts";
 
 /** What a server on `node:http` tells a route beside the request. */
@@ -17,12 +18,14 @@ export interface NodeBindings {
   readonly outgoing: ServerResponse;
   /** Aborts when the server ends. Registered memory may then go before a socket does: answers are copied from then on. */
   readonly stop: AbortSignal;
+  /** The address of who asks, where it is not the answer's socket that tells. */
+  readonly remoteAddress?: string;
 }
 
 /** Bytes of registered memory that may wait in sockets at once; an answer beyond them is copied, and waits in the heap. */
 export const MAX_DIRECT_BYTES = 32 << 20;
-/** What tells `@hono/node-server` that an answer has been, or is being, written without it. Never sent itself. */
-export const ALREADY_SENT: Response = new Response(null, { headers: { "x-hono-already-sent": "true" } });
+/** What a route hands on whose answer has been, or is being, written already. Never sent itself. */
+export const ALREADY_SENT: Response = new Response(null);
 
 /** The answers of one service that are on their way. */
 export class DirectAnswers {
@@ -78,7 +81,7 @@ export class DirectAnswers {
       release();
     } else {
       socket.on("close", release);
-      outgoing.writeHead(200, headers);
+      outgoing.writeHead(200, protectedHeaders(headers));
       outgoing.end(bytes, release);
     }
     return ALREADY_SENT;

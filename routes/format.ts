@@ -3,7 +3,9 @@
  *
  * @module
  */
+import { protectedHeaders } from "./headers.ts";
 import type { Clock } from "./service.ts";
+import { textAnswer } from "./text_answer.ts";
 
 /** A duration as Go prints it: `850ns`, `403.2µs`, `2.48ms`, `1.5s`, `1m30s`. */
 export function formatDuration(milliseconds: number): string {
@@ -37,5 +39,5 @@ export function rawNumber(value: bigint): unknown {
 
 /** Compact JSON (scripts search it for `"rdma_enabled":true`) with a status. */
 export function json(body: unknown, status = 200, headers: Readonly<Record<string, string>> = {}): Response {
-  return new Response(JSON.stringify(body), { status, headers: { "content-type": "application/json", ...headers } });
+  return textAnswer(JSON.stringify(body), status, protectedHeaders({ "content-type": "application/json", ...headers }));
 }

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { textOf } from "./text_answer.ts";
 
 /** What every answer says: take it for what its type says, tell nobody of the address, and keep it from other origins. */
 export const SECURITY_HEADERS: Readonly<Record<string, string>> = {
@@ -10,9 +11,6 @@ export const SECURITY_HEADERS: Readonly<Record<string, string>> = {
   "referrer-policy": "no-referrer",
   "cross-origin-resource-policy": "same-origin",
 };
-
-/** What answers say besides that are of one client alone, as all data is. */
-export const PRIVATE_HEADERS: Readonly<Record<string, string>> = { "cache-control": "no-store" };
 
 /** Seconds for which a browser may remember what it was told of an origin. */
 const PREFLIGHT_AGE = "600";
@@ -24,13 +22,49 @@ const REQUEST_HEADERS =
 const EXPOSED =
   "accept-ranges, content-length, content-range, etag, retry-after, www-authenticate, x-session-id, x-source, x-transport";
 
+/**
+ * The headers of an answer with what every one says, where it says nothing else of its own. One with a tag may be kept by
+ * its client, and is asked for anew each time.
+ */
+export function protectedHeaders<V>(headers: Readonly<Record<string, V>>): Record<string, V | string> {
+  const cache = "etag" in headers ? "private, no-cache" : "no-store";
+  return { ...SECURITY_HEADERS, "cache-control": cache, ...headers };
+}
+
+/** Has an answer say what {@linkcode protectedHeaders} has, and `cors` besides. */
+export function secure(response: Response, cors: Readonly<Record<string, string>>): Response {
+  const said = textOf(response);
+  const set = (name: string, value: string): void => {
+    response.headers.set(name, value);
+    if (said !== undefined) said.headers[name] = value;
+  };
+  // A text answer is made with them: setting them costs more than sending it.
+  if (said === undefined || !("referrer-policy" in said.headers)) {
+    const { headers } = response;
+    const protection = protectedHeaders<string>(headers.has("etag") ? { etag: "" } : {});
+    for (const name in protection) if (name !== "etag" && !headers.has(name)) set(name, protection[name] ?? "");
+  }
+  for (const name in cors) set(name, cors[name] ?? "");
+  return response;
+}
+
 /** Origins whose pages may read answers (Fetch §3.3): each by its exact name, and none with a browser's own credentials. */
 export class Cors {
-  readonly #origins: ReadonlySet<string>;
+  #origins: ReadonlySet<string>;
 
   /** Lets pages of these origins read. */
   constructor(origins: readonly string[]) {
     this.#origins = new Set(origins);
+  }
+
+  /** Lets pages of others read from now on. */
+  replace(origins: readonly string[]): void {
+    this.#origins = new Set(origins);
+  }
+
+  /** Whether it lets no pages read. */
+  get isEmpty(): boolean {
+    return this.#origins.size === 0;
   }
 
   /** What an answer to a page of `origin` says; empty where it may not read it. */

@@ -1,4 +1,12 @@
-import { type Handler, MAX_HEAD_SIZE, serveHttp } from "../../commands/http.ts";
+import {
+  type Handler,
+  type HttpOptions,
+  MAX_BODY_SIZE,
+  MAX_HEAD_SIZE,
+  MAX_TARGET_SIZE,
+  serveHttp,
+} from "../../commands/http.ts";
+import { ClientLimits } from "../../routes/limits.ts";
 import { type LogLevel, silentLog } from "../../routes/log.ts";
 import { CapabilityError } from "../../src/rdma/errors.ts";
 import { assert, assertEquals, assertMatch, assertRejects } from "../assert.ts";
@@ -12,7 +20,7 @@ class Server implements AsyncDisposable {
   readonly done: Promise<boolean>;
   readonly #stop = new AbortController();
 
-  constructor(handler: Handler, hostname = "127.0.0.1") {
+  constructor(handler: Handler, hostname = "127.0.0.1", options: Partial<HttpOptions> = {}) {
     this.done = serveHttp(handler, {
       address: { hostname, port: 0 },
       grace: 5_000,
@@ -22,6 +30,7 @@ class Server implements AsyncDisposable {
         write: (level: LogLevel, message: string) => void this.lines.push(`${level}: ${message}`),
       },
       onListening: ({ port }) => this.listening.resolve(port),
+      ...options,
     });
   }
 
@@ -199,4 +208,117 @@ Deno.test("an address that this process may not listen on is refused with what t
     CapabilityError,
     "listen [::2]:8081: this process may not; run it with --allow-net=[::2]:8081",
   );
+});
+
+Deno.test("serveHttp() answers 414 to a target that is too long", async () => {
+  await using server = new Server(echo);
+  const get = (length: number): string =>
+    `GET /${"y".repeat(length - 1)} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`;
+  assertMatch(await server.say(get(MAX_TARGET_SIZE)), /^HTTP\/1\.1 200 /);
+  assertMatch(
+    await server.say(get(MAX_TARGET_SIZE + 1)),
+    /^HTTP\/1\.1 414 .*\r\nx-content-type-options: nosniff\r\n.*\r\n\r\nthe target has 8193 characters, at most 8192\n$/s,
+  );
+});
+
+Deno.test("serveHttp() throws away a small body, and answers 413 to a longer one or one of unknown length", async () => {
+  await using server = new Server(echo);
+  const post = (head: string, body: string): string => `DELETE /a HTTP/1.1\r\nHost: x\r\n${head}\r\n\r\n${body}`;
+  const next = "GET /b HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+  const small = await server.say(post(`Content-Length: ${MAX_BODY_SIZE}`, "y".repeat(MAX_BODY_SIZE)) + next);
+  assertEquals(small.match(/(DELETE|GET) \/\w/g), ["DELETE /a", "GET /b"]);
+  for (
+    const head of [
+      `Content-Length: ${MAX_BODY_SIZE + 1}`,
+      "Content-Length: 99999999999999",
+      "Transfer-Encoding: chunked",
+    ]
+  ) {
+    assertMatch(
+      await server.say(post(head, "")),
+      /^HTTP\/1\.1 413 .*\r\nconnection: close\r\n.*the API takes no bodies; /si,
+    );
+  }
+});
+
+Deno.test("serveHttp() gives routes the URL as parsers of URLs have it, whatever form it came in", async () => {
+  await using server = new Server((request) => new Response(`${request.url}\n`));
+  const table: [string, string, string][] = [
+    ["/a/../b", "x", "http://x/b"],
+    ["/a/%2e%2E/b", "x", "http://x/b"],
+    ["/a/.%2e/./b?c=/../d", "x", "http://x/b?c=/../d"],
+    ["//evil.example/a", "x", "http://x//evil.example/a"],
+    ["/a\\..\\b", "x", "http://x/b"],
+    ["/a#b", "x", "http://x/a#b"],
+    ["http://other:81/a/../b", "x", "http://other:81/b"],
+    ["/a", "X.Example:80", "http://x.example/a"],
+    ["/a", "[::1]:80", "http://[::1]:80/a"],
+  ];
+  for (const [target, host, url] of table) {
+    const text = await server.say(`GET ${target} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`);
+    assertMatch(text, `\r\n\r\n${url}\n`);
+  }
+  for (
+    const [target, host] of [["*", "x"], ["a", "x"], ["ftp://x/a", "x"], ["/a", "u@x"], ["/a", "x/y"], ["/a", "x?"]]
+  ) {
+    const text = await server.say(`GET ${target} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`);
+    assertMatch(text, /^HTTP\/1\.1 400 /);
+  }
+});
+
+Deno.test("serveHttp() says the length of an answer that does not promise one, and sends events as they come", async () => {
+  const gate = Promise.withResolvers<void>();
+  await using server = new Server((request) => {
+    if (request.url.endsWith("/text")) return new Response("four", { status: 404 });
+    const body = new ReadableStream({
+      async start(controller): Promise<void> {
+        controller.enqueue(new TextEncoder().encode("data: 1\n\n"));
+        await gate.promise;
+        controller.close();
+      },
+    });
+    return new Response(body, { headers: { "content-type": "text/event-stream" } });
+  });
+  const text = await server.say("GET /text HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  assertMatch(text, /^HTTP\/1\.1 404 .*\r\ncontent-length: 4\r\n.*\r\n\r\nfour$/si);
+  using events = await server.connect("GET /events HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  let said = "";
+  while (!said.includes("data: 1")) said += decoder.decode(await readSome(events));
+  gate.resolve();
+  await readToEnd(events);
+});
+
+Deno.test("serveHttp() cuts off who sends a head or a body too slowly, and who sends nothing at all", async () => {
+  await using server = new Server(echo, "127.0.0.1", { timeouts: { head: 50, request: 100 } });
+  const table: [string, RegExp][] = [
+    ["", /^(HTTP\/1\.1 408 .*)?$/s],
+    ["GET / HTTP/1.1\r\nHost: x\r\nX: ", /^HTTP\/1\.1 408 /],
+    ["DELETE /a HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nabc", /^HTTP\/1\.1 200 .*DELETE \/a\n/s],
+  ];
+  for (const [text, answer] of table) assertMatch(await server.say(text), answer);
+});
+
+Deno.test("serveHttp() closes connections beyond the ceiling before it reads from them, and counts requests under way", async () => {
+  const gate = Promise.withResolvers<void>();
+  const limits = new ClientLimits({ maxConnections: 2 });
+  const server = new Server(
+    async (request) => {
+      await gate.promise;
+      return echo(request);
+    },
+    "127.0.0.1",
+    { limits },
+  );
+  using first = await server.connect("GET /1 HTTP/1.1\r\nHost: x\r\n\r\nGET /2 HTTP/1.1\r\nHost: x\r\n\r\n");
+  using second = await server.connect("GET /3 HTTP/1.1\r\nHost: x\r\n\r\n");
+  while (limits.inFlight < 3) await new Promise((resolve) => setTimeout(resolve, 1));
+  using third = await server.connect();
+  assertEquals(await third.read(new Uint8Array(1)).catch(() => null), null);
+  assertEquals(limits.connections, 2);
+  gate.resolve();
+  for (const connection of [first, second]) assertMatch(decoder.decode(await readSome(connection)), "HTTP/1.1 200");
+  while (limits.inFlight > 0) await new Promise((resolve) => setTimeout(resolve, 1));
+  server.stop();
+  await Promise.all([readToEnd(first), readToEnd(second), server.done]);
+  while (limits.connections > 0) await new Promise((resolve) => setTimeout(resolve, 1));
 });

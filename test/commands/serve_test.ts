@@ -19,10 +19,9 @@ class Running {
   readonly done: Promise<void>;
 
   constructor(flags: Record<string, string> = {}) {
-    const given = { listen: "127.0.0.1:0", ...flags };
-    const options = serveOptions(
-      new Arguments(new Map(Object.entries(given).map(([name, value]) => [name, [value]])), []),
-    );
+    const given = { listen: ["127.0.0.1:0"], anonymous: ["/health", "/read", "/v1/needles"] };
+    const more = Object.entries(flags).map(([name, value]): [string, string[]] => [name, [value]]);
+    const options = serveOptions(new Arguments(new Map([...Object.entries(given), ...more]), []));
     const open = (): Promise<OpenReader> =>
       Promise.resolve({
         reader: this.reader,
@@ -121,7 +120,7 @@ Deno.test("verbena serve abandons a read when the client closes its connection",
   const port = Number(new URL(await running.origin).port);
   const connection = await Deno.connect({ port });
   await connection.write(
-    new TextEncoder().encode("GET /read?file_id=3,01637037d6&size=10 HTTP/1.1\r\nHost: x\r\n\r\n"),
+    new TextEncoder().encode("GET /read?file_id=3,01637037d6&size=10 HTTP/1.1\r\nHost: localhost\r\n\r\n"),
   );
   while (running.reader.requests.length === 0) await new Promise((resolve) => setTimeout(resolve, 1));
   connection.close();
@@ -135,7 +134,7 @@ Deno.test("a client that stops taking bytes makes the service read no more than 
   running.reader.needleSize = 64 << 20;
   const connection = await Deno.connect({ port: Number(new URL(await running.origin).port) });
   await connection.write(
-    new TextEncoder().encode("GET /read?file_id=3,01637037d6&size=67108864 HTTP/1.1\r\nHost: x\r\n\r\n"),
+    new TextEncoder().encode("GET /read?file_id=3,01637037d6&size=67108864 HTTP/1.1\r\nHost: localhost\r\n\r\n"),
   );
   await connection.read(new Uint8Array(1000));
   for (let before = -1; before !== running.reader.requests.length;) {
