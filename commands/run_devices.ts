@@ -60,7 +60,8 @@ export async function providerStates(candidates: readonly Provider[]): Promise<P
 }
 
 // Without the libraries there is nothing to list; why is among the providers' reasons.
-function reportDevices(): (DeviceReport | UnopenedDevice)[] {
+/** The devices of this machine; none where there is no library to ask. */
+export function reportDevices(): (DeviceReport | UnopenedDevice)[] {
   try {
     return listDevices().map(({ name }) => reportByName(name));
   } catch (error) {

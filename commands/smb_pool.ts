@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { ConnectionView } from "../routes/observed.ts";
 import { HttpError } from "../routes/http_error.ts";
 import type { SmbName, SmbOpenDirectory, SmbOpenFile, SmbSource } from "../routes/v1/smb_source.ts";
 import { ConfigError } from "../src/rdma/errors.ts";
@@ -52,6 +53,7 @@ interface Entry {
   readonly held: DisposableStack;
   uses: number;
   timer: ReturnType<typeof setTimeout> | undefined;
+  connected?: { readonly server: ShareServer; readonly since: number };
 }
 
 /** The servers. */
@@ -108,6 +110,25 @@ export class SmbPool implements SmbSource, AsyncDisposable {
     }
   }
 
+  /** The connections that stand, by their configured names. */
+  connections(): ConnectionView[] {
+    return [...this.#entries].flatMap(([name, { connected, uses }]) => {
+      if (connected === undefined) return [];
+      const { server, since } = connected;
+      const { readBytes } = server.statistics.toJSON();
+      const bytes = typeof readBytes === "number" ? readBytes : 0;
+      return [{
+        id: `smb-${name}`,
+        kind: "smb",
+        remote: name,
+        transport: server.transport,
+        since,
+        inFlight: uses,
+        bytes,
+      }];
+    });
+  }
+
   #settings(configured: SmbServerConfig): SmbSettings {
     return { ...this.#config.settings, ...configured.settings, ...this.#options.settings };
   }
@@ -119,8 +140,11 @@ export class SmbPool implements SmbSource, AsyncDisposable {
       const server = this.#logOn(name, configured, held);
       entry = { server, shares: new Map(), held, uses: 0, timer: undefined };
       this.#entries.set(name, entry);
-      const refused = entry;
-      server.catch(() => this.#drop(name, refused)); // the next one who asks tries anew
+      const opening = entry;
+      server.then(
+        (connected) => opening.connected = { server: connected, since: Date.now() },
+        () => this.#drop(name, opening), // the next one who asks tries anew
+      );
     }
     clearTimeout(entry.timer);
     entry.uses++;

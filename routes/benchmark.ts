@@ -8,6 +8,7 @@ import { Hono } from "hono";
 import type { ReadRequest } from "../src/engine/reader.ts";
 import { formatDuration, json, timestamp } from "./format.ts";
 import { conditionOf } from "./health.ts";
+import type { Bindings } from "./guard.ts";
 import { HttpError, methodNotAllowed, toHttpError } from "./http_error.ts";
 import { parseInteger, readQuery } from "./query.ts";
 import { DEFAULT_SIZE, parseRead } from "./read.ts";
@@ -26,10 +27,11 @@ interface Run {
 }
 
 /** The sub-app of `/benchmark`. One runs at a time: two would measure each other. */
-export function benchmarkRoutes(service: Service): Hono {
-  const app = new Hono();
+export function benchmarkRoutes(service: Service): Hono<{ Bindings: Bindings }> {
+  const app = new Hono<{ Bindings: Bindings }>();
   let running = false;
   app.get("/", async (c) => {
+    await service.guard.admit(c, { kind: "admin" });
     const { raw } = c.req;
     const request = benchmarkRequest(service, raw.url);
     const [text] = readQuery(raw.url, ["iterations"]);

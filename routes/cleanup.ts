@@ -6,6 +6,7 @@
  */
 import { Hono } from "hono";
 import { json, timestamp } from "./format.ts";
+import type { Bindings } from "./guard.ts";
 import { HttpError, methodNotAllowed } from "./http_error.ts";
 import { quote, readQuery } from "./query.ts";
 import type { Service } from "./service.ts";
@@ -14,9 +15,10 @@ import type { Service } from "./service.ts";
 export const TEMPORARY_FOLDER = "/tmp/rdma-cache";
 
 /** The sub-app of `/cleanup`. */
-export function cleanupRoutes(service: Service): Hono {
-  const app = new Hono();
-  app.delete("/", (c) => {
+export function cleanupRoutes(service: Service): Hono<{ Bindings: Bindings }> {
+  const app = new Hono<{ Bindings: Bindings }>();
+  app.delete("/", async (c) => {
+    await service.guard.admit(c, { kind: "admin" });
     const [path] = readQuery(c.req.raw.url, ["temp_file"]);
     if (path === undefined || path === "") {
       throw new HttpError(400, "temp_file: missing; give the path of a temporary file");

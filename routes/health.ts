@@ -7,6 +7,7 @@
 import { Hono } from "hono";
 import type { ReaderHealth } from "../src/engine/reader.ts";
 import { json, timestamp } from "./format.ts";
+import type { Bindings } from "./guard.ts";
 import { DEFAULT_RETRY_AFTER, methodNotAllowed } from "./http_error.ts";
 import type { Service } from "./service.ts";
 
@@ -38,9 +39,10 @@ export function conditionOf(health: ReaderHealth): Condition {
 }
 
 /** The sub-app of `/health`. */
-export function healthRoutes(service: Service): Hono {
-  const app = new Hono();
-  app.get("/", () => {
+export function healthRoutes(service: Service): Hono<{ Bindings: Bindings }> {
+  const app = new Hono<{ Bindings: Bindings }>();
+  app.get("/", async (c) => {
+    await service.guard.admit(c, { kind: "token" });
     const { enabled, connected, transport, error } = conditionOf(service.reader.health());
     const body = {
       status: enabled ? "healthy" : "unhealthy",

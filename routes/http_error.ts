@@ -52,7 +52,7 @@ export function toHttpError(error: unknown): HttpError {
       : {};
     return new HttpError(status, reasonOf(error), headers);
   }
-  if (error instanceof VerbenaError) return new HttpError(500, reasonOf(error));
+  // What else there is may name folders and addresses.
   return new HttpError(500, "internal error: the log has the reason");
 }
 
@@ -68,7 +68,7 @@ export function textError(error: HttpError): Response {
 export function problem(error: HttpError): Response {
   const body = {
     type: "about:blank",
-    title: TITLES[error.status] ?? "Error",
+    title: titleOf(error.status),
     status: error.status,
     detail: error.message,
   };
@@ -78,8 +78,14 @@ export function problem(error: HttpError): Response {
   });
 }
 
+/** A status in words. */
+export function titleOf(status: number): string {
+  return TITLES[status] ?? "Error";
+}
+
 const TITLES: Readonly<Record<number, string>> = {
   400: "Bad Request",
+  401: "Unauthorized",
   403: "Forbidden",
   404: "Not Found",
   405: "Method Not Allowed",
@@ -89,6 +95,9 @@ const TITLES: Readonly<Record<number, string>> = {
   414: "URI Too Long",
   416: "Range Not Satisfiable",
   422: "Unprocessable Content",
+  429: "Too Many Requests",
+  431: "Request Header Fields Too Large",
+  499: "Client Closed Request",
   500: "Internal Server Error",
   501: "Not Implemented",
   502: "Bad Gateway",

@@ -8,11 +8,12 @@ import { Hono } from "hono";
 import { ReadError, type ReadRequest, type ReadResult } from "../src/engine/reader.ts";
 import { VerbenaError } from "../src/rdma/errors.ts";
 import { parseFileId } from "../src/seaweed/file_id.ts";
-import type { NodeBindings } from "./direct_answer.ts";
 import { formatDuration, rawNumber, timestamp } from "./format.ts";
+import type { Bindings } from "./guard.ts";
 import { HttpError, methodNotAllowed } from "./http_error.ts";
 import { parseCookie, parseInteger, parseKey, quote, readQuery } from "./query.ts";
 import { describe, type Service } from "./service.ts";
+import type { Session, Target } from "./sessions.ts";
 import { PIECE_SIZE, streamRange } from "./stream.ts";
 
 /** Bytes of the older form when no size, or size 0, is asked for. */
@@ -82,25 +83,40 @@ function checkSize(text: string, maxReadSize: number): number {
   return size;
 }
 
+/** What reading any needle at all needs, before it is known which. */
+export const SOME_NEEDLE = { kind: "needle", volume: undefined } as const;
+
+/** A needle as lists of sessions name it. */
+export function needleTarget({ volume, key }: Pick<ReadRequest, "volume" | "key">): Target {
+  return { kind: "needle", name: `volume ${volume}, needle ${key.toString(16)}` };
+}
+
 /** The sub-app of `/read`. */
-export function readRoutes(service: Service): Hono<{ Bindings: Partial<NodeBindings> }> {
-  const app = new Hono<{ Bindings: Partial<NodeBindings> }>();
+export function readRoutes(service: Service): Hono<{ Bindings: Bindings }> {
+  const app = new Hono<{ Bindings: Bindings }>();
   const refuseMethod = methodNotAllowed("GET");
   app.get("/", async (c) => {
     const { raw } = c.req;
     if (raw.method !== "GET") refuseMethod(); // Hono hands HEAD on as GET
+    const caller = await service.guard.admit(c, SOME_NEEDLE);
     const request = parseRead(raw.url, service.limits.maxReadSize);
+    service.guard.admitNeedle(caller, request);
     const asJson = !request.byFileId || raw.headers.get("accept")?.includes("application/json") === true;
     const started = service.clock.elapsed();
     using held = new DisposableStack();
-    const result = held.use(await readFirst(service, request, raw.signal));
+    const session = held.use(service.sessions.begin(c, needleTarget(request), caller));
+    const result = held.use(await readFirst(service, request, session.signal));
     if (request.byMount) refuseEnd(request, result);
     if (asJson) return documentAnswer(service, request, result, service.clock.elapsed() - started);
-    if (request.size > PIECE_SIZE || !service.direct.served(c.env)) {
-      return bytesAnswer(service, request, result, raw.signal);
+    if (request.size > PIECE_SIZE) {
+      held.move(); // the stream ends the session
+      using first = result;
+      return streamAnswer(service, request, first, session);
     }
+    if (!service.direct.served(c.env)) return bytesAnswer(request, result);
     service.direct.admit(request.size);
-    held.move(); // the answer releases it
+    session[Symbol.dispose]();
+    held.move(); // the answer releases the result
     return service.direct.send(c.env, bytesHeaders(request, result), result);
   });
   app.all("/", refuseMethod);
@@ -138,12 +154,15 @@ async function readFirst(service: Service, request: ReadRequest, client: AbortSi
  * and test/routes/read_test.ts holds Deno to it), so the result may be released as soon as this returns, and a slow or
  * vanished client never holds registered memory.
  */
-function bytesAnswer(service: Service, request: ReadRequest, result: ReadResult, client: AbortSignal): Response {
-  const headers = bytesHeaders(request, result);
-  if (request.size <= PIECE_SIZE) return new Response(result.bytes as Uint8Array<ArrayBuffer>, { headers });
+function bytesAnswer(request: ReadRequest, result: ReadResult): Response {
+  return new Response(result.bytes as Uint8Array<ArrayBuffer>, { headers: bytesHeaders(request, result) });
+}
+
+/** Likewise what is longer than a piece, of which `result` is the first. */
+function streamAnswer(service: Service, request: ReadRequest, result: ReadResult, session: Session): Response {
   const { source, needleSize, checksum } = result;
-  const first = result.bytes.slice();
-  return new Response(streamRange(service, request, { source, needleSize, checksum }, client, first), { headers });
+  const body = streamRange(service, request, { source, needleSize, checksum }, session, result.bytes.slice());
+  return new Response(body, { headers: bytesHeaders(request, result) });
 }
 
 function bytesHeaders(request: ReadRequest, result: ReadResult): Record<string, string> {

@@ -4,9 +4,19 @@
  * @module
  */
 import { type NeedleReader, ReadError, type ReadRequest, type ReadResult } from "../src/engine/reader.ts";
+import { Access } from "../src/access/mod.ts";
+import { reasonOf } from "../src/rdma/errors.ts";
 import { DirectAnswers } from "./direct_answer.ts";
+import { Failures } from "./failures.ts";
+import { Guard } from "./guard.ts";
+import { Cors } from "./headers.ts";
 import { HttpError } from "./http_error.ts";
+import { LatencyBoard } from "./latency.ts";
+import { ClientLimits } from "./limits.ts";
 import type { Log } from "./log.ts";
+import { type Observed, UNOBSERVED } from "./observed.ts";
+import { Sessions } from "./sessions.ts";
+import { Traffic } from "./traffic.ts";
 import type { SmbSource } from "./v1/smb_source.ts";
 
 /** Ceilings of the HTTP side. Sizes are bytes, times milliseconds. */
@@ -73,6 +83,14 @@ export interface Dependencies {
   readonly samples?: readonly Sample[];
   /** SMB servers that are configured. */
   readonly smb?: SmbSource | undefined;
+  /** Who may do what. Default: `/health` and `/read` from this machine, and nothing else. */
+  readonly access?: Access;
+  /** What the process can tell of itself. Default {@linkcode UNOBSERVED}. */
+  readonly observed?: Observed;
+  /** What clients may ask at once and in a second; its server counts requests and connections. Default: its defaults. */
+  readonly clients?: ClientLimits;
+  /** Origins whose pages may read answers. Default: none. */
+  readonly cors?: Cors;
 }
 
 /** Status of an answer that nobody is there to get; it only ever reaches the log. */
@@ -96,8 +114,28 @@ export class Service {
   readonly smb: SmbSource | undefined;
   /** Answers whose bytes wait for their sockets. */
   readonly direct: DirectAnswers;
+  /** What the process can tell of itself. */
+  readonly observed: Observed;
+  /** Who may do what. */
+  readonly guard: Guard;
+  /** What clients may ask at once and in a second. */
+  readonly clients: ClientLimits;
+  /** Origins whose pages may read answers. */
+  readonly cors: Cors;
+  /** Answers in progress. */
+  readonly sessions: Sessions;
+  /** What failed, and who was denied. */
+  readonly failures: Failures;
+  /** How long reads take. */
+  readonly latency: LatencyBoard;
+  /** Requests by the status of their answers. */
+  readonly traffic: Traffic = new Traffic();
+  /** When it began, on the clock that only goes forward. */
+  readonly started: number;
   /** Reads in progress. */
   reads = 0;
+  /** Bytes that RDMA placed and that were given out. */
+  rdmaBytes = 0;
 
   /** Completes what was given with what is usual. */
   constructor(dependencies: Dependencies) {
@@ -109,6 +147,22 @@ export class Service {
     this.clock = dependencies.clock ?? systemClock;
     this.samples = dependencies.samples ?? [];
     this.smb = dependencies.smb;
+    this.observed = dependencies.observed ?? UNOBSERVED;
+    this.guard = new Guard(dependencies.access ?? new Access(), this.clock);
+    this.clients = dependencies.clients ?? new ClientLimits();
+    this.cors = dependencies.cors ?? new Cors([]);
+    this.sessions = new Sessions(this.clock);
+    this.failures = new Failures(this.log, this.clock);
+    this.latency = new LatencyBoard(this.clock);
+    this.started = this.clock.elapsed();
+  }
+
+  /** Tells of an answer that had begun and cannot be gone on with. That its client is gone is nobody's fault. */
+  breakOff(request: Request, error: unknown): void {
+    const reason = reasonOf(error);
+    const gone = request.signal.aborted;
+    this.log.write(gone ? "debug" : "warn", "an answer was broken off", { reason });
+    if (!gone) this.failures.addBroken(request, 200, reason);
   }
 
   /**
@@ -116,30 +170,64 @@ export class Service {
    * whatever comes back has exactly the size asked for.
    */
   async read(request: ReadRequest, client: AbortSignal): Promise<ReadResult> {
-    const { maxReads, readTimeout } = this.limits;
-    if (this.reads >= maxReads) throw new ReadError("busy", `${maxReads} reads are in progress, the most there may be`);
-    const controller = new AbortController();
-    const abandon = (): void => controller.abort(new HttpError(CLIENT_GONE, "the client went away"));
-    if (client.aborted) abandon();
-    client.addEventListener("abort", abandon);
-    const expire = (): void =>
-      controller.abort(new ReadError("timeout", `no bytes within ${readTimeout} ms: ${describe(request)}`));
-    const timer = setTimeout(expire, readTimeout);
-    this.reads++;
+    const began = this.clock.elapsed();
+    let outcome = "abandoned";
+    let transport = "none";
     try {
-      const result = await this.reader.read(request, controller.signal);
+      const read = (signal: AbortSignal): Promise<ReadResult> => this.reader.read(request, signal);
+      const result = await this.within(client, read, `no bytes within ${this.limits.readTimeout} ms`, request);
       if (result.bytes.byteLength !== request.size) {
         const length = result.bytes.byteLength;
         result[Symbol.dispose]();
         throw new ReadError("internal", `the reader gave ${length} bytes: ${describe(request)}`);
       }
+      outcome = "success";
+      transport = result.transport;
+      if (result.source === "rdma") this.rdmaBytes += request.size;
       return result;
+    } catch (error) {
+      if (!(error instanceof HttpError)) outcome = error instanceof ReadError ? error.code : "internal";
+      throw error;
+    } finally {
+      this.latency.record(transport, outcome, (this.clock.elapsed() - began) / 1000);
+    }
+  }
+
+  /**
+   * Has a reader asked for something, within the time it may take and only for as long as the client is there. Throws
+   * ReadError, and HttpError where the client is not.
+   */
+  async within<T>(
+    client: AbortSignal,
+    ask: (signal: AbortSignal) => Promise<T>,
+    late = "no answer in time",
+    request?: ReadRequest,
+  ): Promise<T> {
+    const { maxReads, readTimeout } = this.limits;
+    if (this.reads >= maxReads) throw new ReadError("busy", `${maxReads} reads are in progress, the most there may be`);
+    const controller = new AbortController();
+    const abandon = (): void => controller.abort(client.reason instanceof HttpError ? client.reason : clientGone());
+    if (client.aborted) abandon();
+    controller.signal.throwIfAborted();
+    client.addEventListener("abort", abandon);
+    const expire = (): void => {
+      controller.abort(new ReadError("timeout", request === undefined ? late : `${late}: ${describe(request)}`));
+    };
+    const timer = setTimeout(expire, readTimeout);
+    this.reads++;
+    try {
+      return await ask(controller.signal);
     } finally {
       this.reads--;
       clearTimeout(timer);
       client.removeEventListener("abort", abandon);
     }
   }
+}
+
+/** Nobody is there to be told. */
+export function clientGone(): HttpError {
+  return new HttpError(CLIENT_GONE, "the client went away");
 }
 
 /** A read in words, for errors and logs. */

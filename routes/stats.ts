@@ -6,13 +6,17 @@
 import { Hono } from "hono";
 import { json, timestamp } from "./format.ts";
 import { conditionOf } from "./health.ts";
+import type { Bindings } from "./guard.ts";
 import { methodNotAllowed } from "./http_error.ts";
 import type { Service } from "./service.ts";
 
 /** The sub-app of `/stats`. */
-export function statsRoutes(service: Service): Hono {
-  const app = new Hono();
-  app.get("/", () => json(statsDocument(service)));
+export function statsRoutes(service: Service): Hono<{ Bindings: Bindings }> {
+  const app = new Hono<{ Bindings: Bindings }>();
+  app.get("/", async (c) => {
+    await service.guard.admit(c, { kind: "stats:read" });
+    return json(statsDocument(service));
+  });
   app.all("/", methodNotAllowed("GET"));
   return app;
 }

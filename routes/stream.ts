@@ -6,8 +6,8 @@
  * @module
  */
 import { ReadError, type ReadRequest, type ReadResult } from "../src/engine/reader.ts";
-import { reasonOf } from "../src/rdma/errors.ts";
 import { describe, type Service } from "./service.ts";
+import type { Session } from "./sessions.ts";
 
 /** Bytes read, and held, at once for one client. All that `weed mount` asks for in one read is within it. */
 export const PIECE_SIZE = 1 << 20;
@@ -26,13 +26,14 @@ export interface Promised {
  * The bytes of `request`, a piece for each pull, so that no more is read than the client takes. A piece that cannot be
  * read, or does not keep the promise, breaks the answer off short of its Content-Length, which clients see as an error.
  *
+ * @param session What it is an answer of; over when the stream is.
  * @param first The bytes the range begins with, where they have been read already.
  */
 export function streamRange(
   service: Service,
   request: ReadRequest,
   promised: Promised,
-  client: AbortSignal,
+  session: Session,
   first?: Uint8Array,
 ): ReadableStream<Uint8Array> {
   const end = request.offset + request.size;
@@ -40,11 +41,17 @@ export function streamRange(
   return new ReadableStream<Uint8Array>({
     async pull(controller): Promise<void> {
       const piece = first ??
-        await readPiece(service, { ...request, offset, size: Math.min(PIECE_SIZE, end - offset) }, promised, client);
+        await readPiece(service, { ...request, offset, size: Math.min(PIECE_SIZE, end - offset) }, promised, session);
       first = undefined;
       offset += piece.byteLength;
+      session.bytes += piece.byteLength;
       controller.enqueue(piece);
-      if (offset === end) controller.close();
+      if (offset < end) return;
+      controller.close();
+      session[Symbol.dispose]();
+    },
+    cancel(): void {
+      session[Symbol.dispose]();
     },
   }, { highWaterMark: 0 });
 }
@@ -54,17 +61,18 @@ async function readPiece(
   service: Service,
   request: ReadRequest,
   promised: Promised,
-  client: AbortSignal,
+  session: Session,
 ): Promise<Uint8Array> {
   try {
-    using result = await service.read(request, client);
+    using result = await service.read(request, session.signal);
     const { source, needleSize, checksum } = result;
     if (source !== promised.source || needleSize !== promised.needleSize || checksum !== promised.checksum) {
       throw new ReadError("corrupt", `the needle or its source changed during the answer: ${describe(request)}`);
     }
     return result.bytes.slice();
   } catch (error) {
-    service.log.write(client.aborted ? "debug" : "warn", "an answer was broken off", { reason: reasonOf(error) });
+    session[Symbol.dispose]();
+    service.breakOff(session.request, error);
     throw error;
   }
 }

@@ -6,7 +6,8 @@
 import { Hono } from "hono";
 import { ReadError, type ReadRequest } from "../../src/engine/reader.ts";
 import { methodNotAllowed } from "../http_error.ts";
-import { checkFileId, sourceHeaders } from "../read.ts";
+import type { Bindings } from "../guard.ts";
+import { checkFileId, needleTarget, SOME_NEEDLE, sourceHeaders } from "../read.ts";
 import type { Service } from "../service.ts";
 import { type Promised, streamRange } from "../stream.ts";
 import { parseRange } from "./range.ts";
@@ -21,12 +22,16 @@ interface Opening extends Promised {
 }
 
 /** The sub-app of `/v1/needles`. */
-export function needleRoutes(service: Service): Hono {
-  const app = new Hono();
+export function needleRoutes(service: Service): Hono<{ Bindings: Bindings }> {
+  const app = new Hono<{ Bindings: Bindings }>();
   app.get("/:file_id", async (c) => {
     const { raw } = c.req;
+    const caller = await service.guard.admit(c, SOME_NEEDLE);
     const needle = { ...checkFileId(c.req.param("file_id")), fallback: true };
-    const opening = await open(service, needle, raw.signal);
+    service.guard.admitNeedle(caller, needle);
+    using held = new DisposableStack();
+    const session = held.use(service.sessions.begin(c, needleTarget(needle), caller));
+    const opening = await open(service, needle, session.signal);
     const range = parseRange(raw.headers.get("range"), opening.needleSize);
     const headers: Record<string, string> = {
       "content-type": "application/octet-stream",
@@ -38,10 +43,11 @@ export function needleRoutes(service: Service): Hono {
         ? { "content-range": `bytes ${range.offset}-${range.offset + range.length - 1}/${opening.needleSize}` }
         : {}),
     };
-    const body = raw.method === "HEAD" || range.length === 0
-      ? null
-      : streamRange(service, { ...needle, offset: range.offset, size: range.length }, opening, raw.signal);
-    return new Response(body, { status: range.partial ? 206 : 200, headers });
+    const status = range.partial ? 206 : 200;
+    if (raw.method === "HEAD" || range.length === 0) return new Response(null, { status, headers });
+    held.move(); // the stream ends the session
+    const body = streamRange(service, { ...needle, offset: range.offset, size: range.length }, opening, session);
+    return new Response(body, { status, headers });
   });
   app.all("/:file_id", methodNotAllowed("GET, HEAD"));
   return app;

@@ -5,12 +5,14 @@
  * @module
  */
 import { Hono } from "hono";
-import { reasonOf, VerbenaError } from "../../src/rdma/errors.ts";
+import { VerbenaError } from "../../src/rdma/errors.ts";
 import { isComponent } from "../../src/smb/wire/names.ts";
 import { json } from "../format.ts";
+import type { Bindings } from "../guard.ts";
 import { HttpError, methodNotAllowed } from "../http_error.ts";
 import { quote } from "../query.ts";
 import type { Service } from "../service.ts";
+import type { Session } from "../sessions.ts";
 import { PIECE_SIZE } from "../stream.ts";
 import { httpDate, isKnown, rangeHeader } from "./conditions.ts";
 import { parseRange } from "./range.ts";
@@ -28,21 +30,29 @@ interface Place {
 }
 
 /** The sub-app of `/v1/smb`. */
-export function smbRoutes(service: Service): Hono {
-  const app = new Hono();
+export function smbRoutes(service: Service): Hono<{ Bindings: Bindings }> {
+  const app = new Hono<{ Bindings: Bindings }>();
   app.get("/*", async (c) => {
     const { raw } = c.req;
+    const caller = await service.guard.admit(c, SOME_PATH);
     const place = placeOf(raw.url);
+    service.guard.admitPath(caller, place);
     const { smb } = service;
     if (smb === undefined) throw new HttpError(404, "no SMB server is configured: verbena serve --config FILE");
-    const opened = await open(smb, place, raw.signal);
     await using held = new AsyncDisposableStack();
-    held.use(opened);
-    if (opened.kind === "directory") return await listing(opened, place, raw);
-    return fileAnswer(service, opened, raw, held);
+    const session = held.use(service.sessions.begin(c, { kind: "smb", name: urlOf(place) }, caller));
+    const opened = held.use(await open(smb, place, session.signal));
+    if (opened.kind === "directory") return await listing(opened, place, raw.headers, session.signal);
+    return fileAnswer(service, opened, session, held);
   });
   app.all("/*", methodNotAllowed("GET, HEAD"));
   return app;
+}
+
+const SOME_PATH = { kind: "smb", place: undefined } as const;
+
+function urlOf({ server, share, path }: Place): string {
+  return `smb://${server}/${share}/${path}`;
 }
 
 /** The place that a URL names. Throws HttpError 400 and 404. */
@@ -81,28 +91,34 @@ async function open(
   }
 }
 
-async function listing(directory: SmbOpenDirectory, place: Place, request: Request): Promise<Response> {
-  if (request.headers.get("accept")?.includes("application/json") !== true) {
+async function listing(
+  directory: SmbOpenDirectory,
+  place: Place,
+  headers: Headers,
+  signal: AbortSignal,
+): Promise<Response> {
+  if (headers.get("accept")?.includes("application/json") !== true) {
     throw new HttpError(404, `${quote(place.path)} is a directory; Accept: application/json lists it`);
   }
   const entries: unknown[] = [];
   let complete = true;
   try {
-    for await (const { name, directory: isDirectory, size, modified } of directory.names(request.signal)) {
+    for await (const { name, directory: isDirectory, size, modified } of directory.names(signal)) {
       complete = entries.length < MAX_NAMES;
       if (!complete) break;
       const type = isDirectory ? "directory" : "file";
       entries.push({ name, type, size, modified: new Date(modified).toISOString() });
     }
   } catch (error) {
-    throw smbError(error, request.signal);
+    throw smbError(error, signal);
   }
   return json({ ...place, complete, entries });
 }
 
 /** The answer; the file stays open until its last byte has gone or its client has. */
-function fileAnswer(service: Service, file: SmbOpenFile, request: Request, held: AsyncDisposableStack): Response {
+function fileAnswer(service: Service, file: SmbOpenFile, session: Session, held: AsyncDisposableStack): Response {
   const { size, modified, transport } = file;
+  const { request } = session;
   const validators = { etag: `"${file.version}"`, modified };
   const known = { "etag": validators.etag, "last-modified": httpDate(modified), "accept-ranges": "bytes" };
   if (isKnown(request.headers, validators)) return new Response(null, { status: 304, headers: known });
@@ -118,7 +134,7 @@ function fileAnswer(service: Service, file: SmbOpenFile, request: Request, held:
   };
   const status = partial ? 206 : 200;
   if (request.method === "HEAD" || length === 0) return new Response(null, { status, headers });
-  return new Response(streamFile(service, file, offset, length, request.signal, held.move()), { status, headers });
+  return new Response(streamFile(service, file, offset, length, session, held.move()), { status, headers });
 }
 
 /**
@@ -131,11 +147,11 @@ function streamFile(
   file: SmbOpenFile,
   offset: number,
   length: number,
-  client: AbortSignal,
+  session: Session,
   held: AsyncDisposableStack,
 ): ReadableStream<Uint8Array> {
   const gone = new AbortController();
-  const signal = AbortSignal.any([client, gone.signal]);
+  const signal = AbortSignal.any([session.signal, gone.signal]);
   const last = offset + length;
   let next: Promise<Uint8Array> | undefined;
   const end = async (): Promise<void> => {
@@ -147,6 +163,7 @@ function streamFile(
       try {
         const piece = await (next ?? readPiece(file, offset, last, signal));
         offset += piece.length;
+        session.bytes += piece.length;
         next = offset < last ? readPiece(file, offset, last, signal) : undefined;
         next?.catch(() => {}); // told when its turn comes
         if (next !== undefined) return controller.enqueue(piece);
@@ -155,7 +172,7 @@ function streamFile(
         controller.close();
         await end();
       } catch (error) {
-        service.log.write(client.aborted ? "debug" : "warn", "an answer was broken off", { reason: reasonOf(error) });
+        service.breakOff(session.request, error);
         await end().catch(() => {});
         throw error;
       }

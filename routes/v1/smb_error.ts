@@ -7,7 +7,7 @@ import { CapabilityError, ConfigError, reasonOf, SystemError, VerbsError, WireEr
 import { NtStatusError } from "../../src/smb/client/status_error.ts";
 import { NtStatus } from "../../src/smb/wire/status.ts";
 import { DEFAULT_RETRY_AFTER, HttpError } from "../http_error.ts";
-import { CLIENT_GONE } from "../service.ts";
+import { clientGone } from "../service.ts";
 
 /** Statuses of SMB with the one of HTTP that says the same; for others the server is a gateway's that failed. */
 const STATUSES: ReadonlyMap<number, number> = new Map([
@@ -31,11 +31,11 @@ const STATUSES: ReadonlyMap<number, number> = new Map([
 
 /** Anything thrown by a source of SMB, as the refusal that the client gets. */
 export function smbError(error: unknown, client: AbortSignal): unknown {
-  if (client.aborted) return new HttpError(CLIENT_GONE, "the client went away");
   if (error instanceof HttpError) return error;
+  if (client.aborted) return client.reason instanceof HttpError ? client.reason : clientGone();
   const reason = reasonOf(error);
   if (error instanceof NtStatusError) return refusal(STATUSES.get(error.status) ?? 502, reason);
-  if (error instanceof ConfigError) return new HttpError(500, reason);
+  if (error instanceof ConfigError) return error; // names files of this machine: only the log is told
   if (error instanceof CapabilityError || error instanceof WireError) return new HttpError(502, reason);
   if (error instanceof SystemError) return refusal(error.code === "ETIMEDOUT" ? 504 : 503, reason);
   if (error instanceof VerbsError) return refusal(error.code === "timeout" ? 504 : 503, reason);

@@ -79,7 +79,7 @@ function pause(milliseconds: number): Promise<void> {
 }
 
 function readRequest(offset: number, size: number, more = ""): string {
-  return `GET /read?file_id=3,01637037d6&offset=${offset}&size=${size} HTTP/1.1\r\nHost: x\r\n${more}\r\n`;
+  return `GET /read?file_id=3,01637037d6&offset=${offset}&size=${size} HTTP/1.1\r\nHost: localhost\r\n${more}\r\n`;
 }
 
 async function write(connection: Deno.TcpConn, text: string): Promise<void> {

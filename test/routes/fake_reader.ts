@@ -16,6 +16,7 @@ import {
   type RegionInfo,
   type VolumeInfo,
 } from "../../src/engine/reader.ts";
+import { Access } from "../../src/access/mod.ts";
 import { createApp } from "../../routes/app.ts";
 import type { App } from "../../routes/app.ts";
 import type { Dependencies } from "../../routes/service.ts";
@@ -190,7 +191,10 @@ export class FakeReader implements NeedleReader {
   }
 }
 
-/** An app over a fake reader, with clocks that stand still. */
+/** Every path there is: what a test of something else than access needs no token for. */
+export const ALL_PATHS = ["/health", "/read", "/stats", "/cleanup", "/benchmark", "/metrics", "/v1"];
+
+/** An app over a fake reader, with clocks that stand still, that is asked from this machine and asks for no tokens. */
 export function fakeApp(dependencies: Partial<Dependencies> = {}): { app: App; reader: FakeReader; lines: string[] } {
   const reader = new FakeReader();
   const lines: string[] = [];
@@ -199,8 +203,11 @@ export function fakeApp(dependencies: Partial<Dependencies> = {}): { app: App; r
     version: "0.1.0",
     log: { enabled: (level) => level !== "debug", write: (level, message) => void lines.push(`${level}: ${message}`) },
     clock: { now: () => Date.UTC(2026, 0, 2, 3, 4, 5), elapsed: () => 0 },
+    access: new Access({ anonymous: ALL_PATHS }),
     ...dependencies,
   });
+  const { request } = app;
+  app.request = (input, init, env = { remoteAddress: "127.0.0.1" }, context) => request(input, init, env, context);
   return { app, reader, lines };
 }
 

@@ -232,6 +232,7 @@ Deno.test("/read abandons the read when its client goes away", async () => {
   reader.gate = new Promise(() => {});
   const client = new AbortController();
   const answer = app.request(`/read?file_id=${FILE_ID}&size=5`, { signal: client.signal });
+  while (reader.requests.length === 0) await Promise.resolve();
   client.abort();
   assertEquals((await answer).status, 499);
   assertMatch(String(reader.aborted[0]), "the client went away");

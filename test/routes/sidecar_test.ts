@@ -2,7 +2,7 @@ import type { App } from "../../routes/app.ts";
 import { createLog } from "../../routes/log.ts";
 import { formatDuration } from "../../routes/format.ts";
 import { assert, assertEquals, assertMatch } from "../assert.ts";
-import { ask, fakeApp } from "./fake_reader.ts";
+import { ask, fakeApp, type FakeReader } from "./fake_reader.ts";
 
 const TIMESTAMP = "2026-01-02T03:04:05.000Z";
 
@@ -117,9 +117,10 @@ Deno.test("/cleanup succeeds for a temporary file, of which there is none, and r
 });
 
 Deno.test("/benchmark reads the needle it is told and reports as SeaweedFS's sidecar does", async () => {
-  let elapsed = 0;
-  const clock = { now: () => Date.parse(TIMESTAMP), elapsed: () => elapsed += 500 };
+  const seen: { reader?: FakeReader } = {};
+  const clock = { now: () => Date.parse(TIMESTAMP), elapsed: () => 750 * (seen.reader?.requests.length ?? 0) };
   const { app, reader } = fakeApp({ clock });
+  seen.reader = reader;
   assertEquals(await document(app, "/benchmark?iterations=2&size=512&file_id=3,01637037d6"), {
     benchmark_results: {
       iterations: 2,
