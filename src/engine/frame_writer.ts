@@ -10,6 +10,9 @@ const MAX_BYTES = 4 << 20;
 /** Bytes of short frames that leave together; what is longer is not copied. */
 const BATCH_SIZE = 64 * 1024;
 
+/** Turns of the promise queue before a write begins: a range and its answer are a few apart, and so leave together. */
+const TURNS = 6;
+
 /** One write, or a part of one. */
 interface Chunk {
   readonly bytes: Uint8Array;
@@ -85,7 +88,7 @@ export class FrameWriter {
   }
 
   async #flush(): Promise<void> {
-    await Promise.resolve(); // what is pushed in the same turn leaves together
+    for (let turn = 0; turn < TURNS; turn++) await Promise.resolve();
     try {
       while (this.#queue.length > 0 && !this.#ended) {
         const bytes = this.#gather();

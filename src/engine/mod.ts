@@ -12,4 +12,5 @@ export { rdmaWays } from "./rdma_channel.ts";
 export * from "./read_ahead.ts";
 export * from "./reader.ts";
 export * from "./server.ts";
+export type { SocketTimes } from "./socket_channel.ts";
 export { socketWay } from "./socket_way.ts";

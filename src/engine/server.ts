@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { reasonOf } from "../rdma/errors.ts";
+import { reasonOf, type VerbenaError, VerbsError, WireError } from "../rdma/errors.ts";
 import { type PoolStatistics, RegisteredPool } from "../rdma/pool.ts";
 import type { ProtectionDomain, RdmaAddress } from "../rdma/provider.ts";
 import { Counters } from "../rdma/statistics.ts";
@@ -216,7 +216,7 @@ export class EngineServer<A = RdmaAddress> implements AsyncDisposable {
       log("info", "reader connected", { remote, transport });
       channel.closed.then(({ graceful, error }) => {
         this.#peers.delete(peer);
-        if (!graceful) this.#errors.add("connection lost");
+        if (!graceful) this.#errors.add(lossOf(error));
         log(graceful ? "info" : "warn", "reader gone", {
           remote,
           reason: error === undefined ? "closed" : reasonOf(error),
@@ -227,4 +227,11 @@ export class EngineServer<A = RdmaAddress> implements AsyncDisposable {
       log("warn", "connection failed", { remote, reason: reasonOf(error) });
     }
   }
+}
+
+/** What the loss of a connection is counted as. */
+function lossOf(error: VerbenaError | undefined): string {
+  if (error instanceof WireError) return "Malformed";
+  const code = error instanceof VerbsError ? error.code : "";
+  return code === "idle" || code === "timeout" ? `connection lost: ${code}` : "connection lost";
 }

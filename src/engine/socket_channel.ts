@@ -24,12 +24,12 @@ export interface SocketTimes {
   frame?: number;
   /** How long nothing may come. Default Infinity: for ever. */
   idle?: number;
+  /** How often a reader that hears nothing asks the engine for a sign of life. Default 30,000. */
+  ping?: number;
 }
 
 /** Messages that wait for their handler, at most. */
 const MAX_KEPT = 256;
-/** How often a reader that hears nothing asks the engine for a sign of life; milliseconds. */
-const PING_INTERVAL = 30_000;
 
 /** What errors call the connection: its path is for logs only. */
 const LINK = "Unix socket";
@@ -42,7 +42,7 @@ export class SocketChannel implements ReaderChannel, EngineChannel, FrameSink {
   /** See {@linkcode Channel.transport}. */
   readonly transport = "local";
   /** See {@linkcode ReaderChannel.pingInterval}. */
-  readonly pingInterval: number = PING_INTERVAL;
+  readonly pingInterval: number;
   /** See {@linkcode EngineChannel.extensions}. */
   readonly extensions: readonly string[] = [INLINE];
   /** See {@linkcode Channel.info}: neither end has an address that is anybody's business. */
@@ -66,7 +66,8 @@ export class SocketChannel implements ReaderChannel, EngineChannel, FrameSink {
   constructor(connection: Deno.Conn, role: SocketRole, times: SocketTimes = {}) {
     this.#connection = connection;
     this.#role = role;
-    this.#times = { frame: 10_000, idle: Infinity, ...times };
+    this.#times = { frame: 10_000, idle: Infinity, ping: 30_000, ...times };
+    this.pingInterval = this.#times.ping;
     this.#writer = new FrameWriter(connection, (error) => this.#fail(error), () => this.#arm());
     this.closed = this.#run();
     this.#arm();
@@ -208,7 +209,7 @@ export class SocketChannel implements ReaderChannel, EngineChannel, FrameSink {
     } else if (now >= this.#writer.since + frame) {
       this.#fail(new VerbsError(LINK, "timeout", `the other side took nothing for ${frame} ms`));
     } else if (now >= this.#heardAt + idle) {
-      this.#end(); // without ill will
+      this.#fail(new VerbsError(LINK, "idle", `nothing came for ${idle} ms`));
     } else this.#arm();
   }
 }

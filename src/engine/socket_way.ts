@@ -6,7 +6,7 @@
 import { ConfigError, reasonOf, SystemError, VerbsError } from "../rdma/errors.ts";
 import type { Arrival, EngineListener, EngineWay, ReaderChannel } from "./channel.ts";
 import { LOCAL_MEMORY } from "./local_memory.ts";
-import { INLINE, SocketChannel } from "./socket_channel.ts";
+import { INLINE, SocketChannel, type SocketTimes } from "./socket_channel.ts";
 import { pause, unlessAborted } from "./waiting.ts";
 
 /** Bytes of a socket's path, at most (unix(7)). */
@@ -28,14 +28,14 @@ class SocketWay implements EngineWay {
   readonly memory = LOCAL_MEMORY;
   readonly access = 0;
 
-  constructor(readonly path: string) {
+  constructor(readonly path: string, readonly times: SocketTimes) {
     this.place = `unix:${path}`;
   }
 
   async connect(_timeout: number, signal: AbortSignal): Promise<ReaderChannel> {
     const connecting = Deno.connect({ transport: "unix", path: this.path });
     try {
-      return new SocketChannel(await unlessAborted(connecting, signal), "reader");
+      return new SocketChannel(await unlessAborted(connecting, signal), "reader", this.times);
     } catch (error) {
       connecting.then((late) => late.close(), () => {});
       if (signal.aborted) throw error;
@@ -56,9 +56,9 @@ function whyNot(error: unknown): [code: string, detail: string] {
 }
 
 /** The way to the engine that listens on the Unix socket at `path`. Throws ConfigError for a path that is too long. */
-export function socketWay(path: string): EngineWay {
+export function socketWay(path: string, times: SocketTimes = {}): EngineWay {
   checkPath(path);
-  return new SocketWay(path);
+  return new SocketWay(path, times);
 }
 
 /** Where readers of this machine arrive. */

@@ -161,6 +161,20 @@ Deno.test("another program's engine, which has no way to hand bytes over, counts
   assertEquals(error.code, "unavailable");
 });
 
+Deno.test("an engine that is silent is asked for a sign of life, and one that gives none is given up", async () => {
+  using socket = new SocketPath();
+  await using engine = new RawSocketEngine(socket.path, honest);
+  await using reader = await LocalReader.start(socket.path, { answerTimeout: 500, times: { ping: 20 } });
+  await until(() => engine.pings >= 5);
+  assertEquals(reader.reader.statistics().connections, 1);
+  engine.lives = false;
+  await until(() => reader.reader.health().engines[0]?.lastError !== "");
+  assertEquals(reader.reader.health().engines[0]?.lastError, "no answer to Ping within 500 ms");
+  engine.lives = true;
+  await until(() => reader.reader.health().ready);
+  await givesGoodBytes(reader);
+});
+
 /** A channel, and the other end of its socket played by hand. */
 async function pair(times: SocketTimes): Promise<[channel: SocketChannel, other: Deno.Conn]> {
   using socket = new SocketPath();
@@ -200,7 +214,7 @@ Deno.test("a peer that takes nothing costs the connection in its time, and the m
   other.close();
 });
 
-Deno.test("a connection that is idle for too long is closed without ill will; one that is not, is not", async () => {
+Deno.test("a connection that is idle for too long is closed; one that is not, is not", async () => {
   const [channel, other] = await pair({ idle: 100 });
   let messages = 0;
   channel.onMessage = () => void messages++;
@@ -209,7 +223,7 @@ Deno.test("a connection that is idle for too long is closed without ill will; on
     await new Promise((resolve) => setTimeout(resolve, 30));
   }
   const { graceful, error } = await channel.closed;
-  assertEquals([graceful, error, messages], [true, undefined, 10]);
+  assertEquals([graceful, error?.message, messages], [false, "Unix socket: idle: nothing came for 100 ms", 10]);
   other.close();
 });
 

@@ -10,6 +10,7 @@ import {
   EngineServer,
   type EngineServerOptions,
   type ReadAheadOptions,
+  type SocketTimes,
   socketWay,
 } from "../../src/engine/mod.ts";
 import { FrameReader, messageFrame, pieceHeader } from "../../src/engine/frames.ts";
@@ -93,10 +94,10 @@ export class LocalReader implements AsyncDisposable {
 
   static async start(
     path: string,
-    options: EngineClientOptions & { readAhead?: Partial<ReadAheadOptions> } = {},
+    options: EngineClientOptions & { readAhead?: Partial<ReadAheadOptions>; times?: SocketTimes } = {},
   ): Promise<LocalReader> {
-    const { readAhead = { ahead: 0 }, ...rest } = options;
-    const client = new EngineClient([socketWay(path)], rest);
+    const { readAhead = { ahead: 0 }, times = {}, ...rest } = options;
+    const client = new EngineClient([socketWay(path, times)], rest);
     const reader = new EngineReader([client], { readAhead });
     await reader.settled();
     return new LocalReader(reader, client);
@@ -190,6 +191,9 @@ export class RawSocketEngine implements AsyncDisposable {
   readonly peers: RawSocket[] = [];
   /** What it says that it knows. */
   extensions: readonly string[] | undefined = ["inline"];
+  /** Whether it answers Ping. */
+  lives = true;
+  pings = 0;
   readonly #listener: Deno.UnixListener;
   readonly #serving: Promise<void>;
 
@@ -209,6 +213,9 @@ export class RawSocketEngine implements AsyncDisposable {
   #receive(peer: RawSocket, { type, data, id = 0 }: Message): void {
     if (type === "StartRead") this.play(peer, data, id);
     if (type === "CompleteRead") peer.send("CompleteReadResponse", { success: true }, id);
+    if (type === "Ping" && ++this.pings > 0 && this.lives) {
+      peer.send("Pong", { client_timestamp_ns: data.timestamp_ns, server_timestamp_ns: 1n, server_rtt_ns: 0n }, id);
+    }
     if (type !== "GetCapabilities") return;
     peer.send("GetCapabilitiesResponse", {
       device_name: "played",
