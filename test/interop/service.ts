@@ -49,6 +49,8 @@ export interface ServeOptions {
   timeout?: number;
   /** The master through which a volume server is found for reads that no engine answers. */
   master?: string;
+  /** What needs no token. Default: all that tests of something else than tokens ask. */
+  anonymous?: readonly string[];
   /** The file that holds the volume server's read key. */
   readKeyFile?: string;
 }
@@ -172,7 +174,8 @@ export class Engine extends Service {
 export class Serve extends Service {
   /** Starts one at a port the system chose. */
   static async start(options: ServeOptions): Promise<Serve> {
-    const args = ["--engine", options.engine];
+    const anonymous = options.anonymous ?? ["/health", "/read", "/stats", "/benchmark", "/v1"];
+    const args = ["--engine", options.engine, ...anonymous.flatMap((path) => ["--anonymous", path])];
     if (options.readAhead !== undefined) args.push("--read-ahead", String(options.readAhead));
     if (options.crc !== undefined) args.push("--crc", options.crc);
     if (options.timeout !== undefined) args.push("--timeout", String(options.timeout));

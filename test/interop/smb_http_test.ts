@@ -28,7 +28,17 @@ class HttpStage implements AsyncDisposable {
     const servers = { alice: await server(ALICE), bob: await server(BOB), gone: { ...await server(BOB), port: 1 } };
     const settings = { rdma: "off", connectTimeout: 2000, timeout: 2000 };
     await Deno.writeTextFile(`${folder}/verbena.json`, JSON.stringify({ smb: { ...settings, servers } }));
-    const args = ["serve", "--listen", "127.0.0.1:0", "--provider", "iwarp", "--config", `${folder}/verbena.json`];
+    const args = [
+      "serve",
+      "--listen",
+      "127.0.0.1:0",
+      "--provider",
+      "iwarp",
+      "--config",
+      `${folder}/verbena.json`,
+      "--anonymous",
+      "/v1/smb",
+    ];
     const flags = ["run", "--quiet", "--no-check", "--permission-set=serve", "main.ts", ...args];
     const process = starting.use(new Process("deno", flags, { cwd: ROOT, name: "serve" }));
     const [, origin = ""] = await process.line(/^verbena serve listening on (\S+)$/);

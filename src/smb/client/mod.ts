@@ -17,6 +17,7 @@ export {
   type RdmaChoice,
   type ResolvedSettings,
   resolveSmbSettings,
+  type SettingKind,
   type SettingText,
   type SigningName,
   SMB_SETTINGS,
