@@ -1,6 +1,6 @@
 /**
- * `deno task bench:read`: reads of needles through `verbena serve` → RDMA → `verbena engine`, against GET with Range
- * from the real weed volume server on the same volume; and the iwarp provider alone against plain TCP.
+ * `deno task bench:read`: reads of needles through `verbena serve` → RDMA, or a Unix socket, → `verbena engine`, against
+ * GET with Range from the real weed volume server on the same volume; and the iwarp provider alone against plain TCP.
  *
  * Contenders take turns within each round, so that what else the machine does hits them alike. Figures are medians over
  * the rounds. Prints a table, then one line of JSON.
@@ -30,6 +30,9 @@ const ROUND_TIME = 500;
 /** Milliseconds before a round is measured: connections, caches and compilers warm up. */
 const WARM_UP = 100;
 
+/** Where the engine's role lets a socket be. */
+const SOCKETS = "/tmp/verbena";
+
 type Pattern = typeof PATTERNS[number];
 
 /** A needle in the volume. */
@@ -54,6 +57,7 @@ interface Case {
   readonly weed: Summary;
   readonly verbena: Summary;
   readonly verbenaNoReadAhead: Summary;
+  readonly verbenaSocket: Summary;
   readonly bareServe: Summary;
 }
 
@@ -143,8 +147,14 @@ async function benchReads(contenders: readonly Contender[], needles: readonly St
             rounds[index]?.push(await round(who, needles, size, inFlight, where));
           }
         }
-        const [weed, ahead, plain, bare] = rounds.map(summarise) as [Summary, Summary, Summary, Summary];
-        cases.push({ pattern, size, inFlight, weed, verbena: ahead, verbenaNoReadAhead: plain, bareServe: bare });
+        const [weed, verbena, verbenaNoReadAhead, verbenaSocket, bareServe] = rounds.map(summarise) as [
+          Summary,
+          Summary,
+          Summary,
+          Summary,
+          Summary,
+        ];
+        cases.push({ pattern, size, inFlight, weed, verbena, verbenaNoReadAhead, verbenaSocket, bareServe });
       }
     }
   }
@@ -167,6 +177,10 @@ async function reads(): Promise<Case[]> {
   await using engine = await Engine.start({ directories: weed.directories });
   await using ahead = await Serve.start({ engine: engine.address });
   await using plain = await Serve.start({ engine: engine.address, readAhead: 0 });
+  const socket = `${SOCKETS}/bench-${Deno.pid}.sock`;
+  Deno.mkdirSync(SOCKETS, { recursive: true });
+  await using localEngine = await Engine.start({ directories: weed.directories, socket });
+  await using local = await Serve.start({ engine: localEngine.address, readAhead: 0 });
   const script = new URL("bare_serve.ts", import.meta.url).pathname;
   const args = ["run", "--quiet", "-P=test", script, `${SEED}`, `${NEEDLES}`, `${NEEDLE_SIZE}`];
   await using bare = new Process(Deno.execPath(), args, {
@@ -178,6 +192,7 @@ async function reads(): Promise<Case[]> {
     volumeServer(weed.volumeServer),
     verbena("verbena", ahead.address),
     verbena("verbena, no read-ahead", plain.address),
+    verbena("verbena, Unix socket, no read-ahead", local.address),
     bareServe(`127.0.0.1:${port}`, needles),
   ], needles);
 }
@@ -197,11 +212,17 @@ function readTable(cases: readonly Case[]): string {
     "MB/s",
     "× rate",
     "× p50",
+    "Unix socket, no read-ahead: p50/p99 µs",
+    "MB/s",
+    "× rate",
+    "× p50",
     "bare Deno.serve: p50 µs",
     "MB/s",
     "× rate",
   ];
-  const rows = cases.map(({ pattern, size, inFlight, weed, verbena, verbenaNoReadAhead: plain, bareServe: bare }) => [
+  const rows = cases.map((
+    { pattern, size, inFlight, weed, verbena, verbenaNoReadAhead: plain, verbenaSocket: local, bareServe: bare },
+  ) => [
     `${pattern} ${size / KIB} KiB × ${inFlight}`,
     `${whole(weed.p50)}/${whole(weed.p99)}`,
     megabytes(weed.rate),
@@ -215,6 +236,10 @@ function readTable(cases: readonly Case[]): string {
     megabytes(plain.rate),
     (plain.rate / weed.rate).toFixed(2),
     (plain.p50 / weed.p50).toFixed(2),
+    `${whole(local.p50)}/${whole(local.p99)}`,
+    megabytes(local.rate),
+    (local.rate / weed.rate).toFixed(2),
+    (local.p50 / weed.p50).toFixed(2),
     whole(bare.p50),
     megabytes(bare.rate),
     (bare.rate / weed.rate).toFixed(2),
