@@ -26,7 +26,7 @@ export const serveCommand: Command = {
   summary:
     "Serves SeaweedFS needles, read over RDMA, to weed mount and other HTTP clients. Without --dir and --engine: a\n" +
     "sample volume. Each flag is a variable, too (VERBENA_READ_AHEAD), and a key of the configuration file.",
-  usage: "[--listen HOST:PORT] [--dir DIR]… [--engine rdma:HOST]… [--config FILE] [FLAG]…",
+  usage: "[--listen HOST:PORT] [--dir DIR]… [--engine ADDRESS]… [--config FILE] [FLAG]…",
   role: (given, environment) => mayUseDevices(given, environment) ? "serve-rdma" : "serve",
   positionals: { minimum: 0, maximum: 0 },
   writes: (given, environment) =>

@@ -32,7 +32,10 @@ export const SERVE_SETTINGS = {
     value: "DIR",
     help: "where the .idx files are (beside the .dat files)",
   }),
-  engines: many("serve.engine", engine, { value: "ADDRESS", help: "read through this engine; repeatable" }),
+  engines: many("serve.engine", engine, {
+    value: "ADDRESS",
+    help: "read through this engine, rdma:HOST or unix:PATH; repeatable",
+  }),
   masters: many("serve.master", anyText, {
     value: "HOST:PORT",
     help: "for /v1 reads that no engine answers: find a volume server through this master; repeatable",

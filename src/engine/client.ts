@@ -21,6 +21,7 @@ import {
   type RegionInfo,
   type VolumeInfo,
 } from "./reader.ts";
+import { checkRequest, isU32, MAX_KEY } from "./read_request.ts";
 import { toReadError } from "./refusal.ts";
 import { lendWithin, pause, unlessAborted } from "./waiting.ts";
 
@@ -59,7 +60,6 @@ const SHORT_LIFE = 1_000;
 
 /** The longest needle that an engine may claim, in bytes; what weed writes is far shorter. */
 const MAX_NEEDLE_SIZE = BigInt(Number.MAX_SAFE_INTEGER);
-const MAX_KEY = (1n << 64n) - 1n;
 
 /** A way to the engine, and the memory that it can place ranges in. */
 interface Road {
@@ -428,21 +428,4 @@ export class EngineClient implements AsyncDisposable {
       clearTimeout(timer);
     }
   }
-}
-
-/** Refuses what the messages cannot carry: the engine would take it for a broken peer, and end the connection. */
-function checkRequest({ volume, key, cookie, offset, size }: ReadRequest): void {
-  if (!isU32(volume) || !isU32(cookie) || key < 0n || key > MAX_KEY) {
-    throw new ReadError("not-found", `no needle can be volume ${volume}, key ${key}, cookie ${cookie}`);
-  }
-  const end = offset + size;
-  if (
-    !Number.isSafeInteger(offset) || !Number.isSafeInteger(size) || !Number.isSafeInteger(end) || offset < 0 || size < 1
-  ) {
-    throw new ReadError("range", `no needle has ${size} bytes at ${offset}`);
-  }
-}
-
-function isU32(value: number): boolean {
-  return Number.isInteger(value) && value >= 0 && value <= 0xffff_ffff;
 }
