@@ -39,6 +39,8 @@ export class Process {
   #asking = false;
   #untilDevices = 0;
   #token = "";
+  /** What the token was refused, by path: not asked for again with it. @type {Map<string, Error>} */
+  #refused = new Map();
 
   /** @param {() => string} tokenOf The token to show. */
   constructor(tokenOf) {
@@ -58,8 +60,11 @@ export class Process {
 
   /** @param {Snapshot} snapshot */
   async #ask(snapshot) {
-    if (this.#token !== this.#tokenOf()) this.#untilDevices = 0;
-    this.#token = this.#tokenOf();
+    if (this.#token !== this.#tokenOf()) {
+      this.#token = this.#tokenOf();
+      this.#untilDevices = 0;
+      this.#refused.clear();
+    }
     if (this.#untilDevices-- <= 0) {
       this.#untilDevices = DEVICE_INTERVAL;
       await this.#showDevices(snapshot);
@@ -135,9 +140,13 @@ export class Process {
 
   /** @param {string} path */
   async #get(path) {
-    const response = await fetch(path, { headers: authorization(this.#tokenOf()), cache: "no-store" });
-    if (!response.ok) throw new Error(await detailOf(response));
-    return await response.json();
+    const refused = this.#refused.get(path);
+    if (refused !== undefined) throw refused;
+    const response = await fetch(path, { headers: authorization(this.#token), cache: "no-store" });
+    if (response.ok) return await response.json();
+    const error = new Error(await detailOf(response));
+    if (response.status === 401 || response.status === 403) this.#refused.set(path, error);
+    throw error;
   }
 }
 
