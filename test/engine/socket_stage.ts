@@ -27,49 +27,37 @@ import { assertEquals } from "../assert.ts";
 /** Sockets that deno.json lets tests use: it names each by its path. */
 const SOCKETS = 8;
 
-/** The path of a socket that no other test uses meanwhile, in this process or another. */
+/** The path of a socket that no other test uses meanwhile, in this process or another: it is locked, beside it. */
 export class SocketPath implements Disposable {
   readonly path: string;
-  readonly #lock: string;
+  readonly #lock: Deno.FsFile;
 
   constructor() {
     for (let index = 0;; index = (index + 1) % SOCKETS) {
       const path = `/tmp/verbena-test-${index}.sock`;
-      if (!claim(`${path}.lock`)) continue;
-      this.path = path;
-      this.#lock = `${path}.lock`;
-      this.#remove(path); // a test that was killed left it
-      return;
+      const lock = Deno.openSync(`${path}.lock`, { create: true, write: true });
+      if (lock.tryLockSync(true)) {
+        this.path = path;
+        this.#lock = lock;
+        this.#remove(); // a test that was killed left it
+        return;
+      }
+      lock.close();
     }
   }
 
-  #remove(path: string): void {
+  #remove(): void {
     try {
-      Deno.removeSync(path);
+      Deno.removeSync(this.path);
     } catch (error) {
       if (!(error instanceof Deno.errors.NotFound)) throw error;
     }
   }
 
   [Symbol.dispose](): void {
-    this.#remove(this.path);
-    this.#remove(this.#lock);
+    this.#remove();
+    this.#lock.close();
   }
-}
-
-function claim(lock: string): boolean {
-  try {
-    Deno.writeTextFileSync(lock, String(Deno.pid), { createNew: true });
-    return true;
-  } catch (error) {
-    if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
-  }
-  try {
-    Deno.statSync(`/proc/${Deno.readTextFileSync(lock)}/stat`);
-  } catch {
-    Deno.removeSync(lock); // whoever had it was killed
-  }
-  return false;
 }
 
 /** An engine on a socket; disposing it checks that nothing is left. */

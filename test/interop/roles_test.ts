@@ -208,6 +208,12 @@ Deno.test("a socket may be anywhere where a launched command names it, and else 
     await using launched = new Process(Deno.execPath(), [...args("launch"), "--dir", volumes.directory], options);
     await launched.line(/^verbena engine listening on unix:/);
     assertEquals((Deno.lstatSync(socket).mode ?? 0) & 0o777, 0o600);
+    const serveArgs = ["run", "--quiet", "--permission-set=launch", MAIN, "serve", "--listen", "127.0.0.1:0"];
+    await using serve = new Process(Deno.execPath(), [...serveArgs, "--engine", `unix:${socket}`], options);
+    await serve.line(/"engine connected".*"transport":"local"/);
+    const [child = ""] = (await run("ps", ["-o", "args=", "--ppid", String(serve.pid)])).split("\n");
+    assertMatch(child, ` run --quiet --permission-set=serve --allow-write=${socket} `);
+    assertEquals((await serve.stop("SIGTERM")).code, 0, serve.tail());
     assertEquals((await launched.stop("SIGTERM")).code, 0, launched.tail());
     await eventually(
       "the socket is gone",
