@@ -14,7 +14,7 @@ import { formatAddress } from "../src/rdma/address.ts";
 import { CapabilityError, reasonOf, SystemError } from "../src/rdma/errors.ts";
 import type { RdmaAddress } from "../src/rdma/provider.ts";
 import { sendResponse } from "./http_body.ts";
-import { HttpConnections } from "./http_connections.ts";
+import { HttpConnections, type Serve } from "./http_connections.ts";
 import { requestOf } from "./http_request.ts";
 
 /** The longest head of a request, in bytes; a longer one gets 431. */
@@ -66,9 +66,16 @@ export type Handler = (request: Request, bindings: NodeBindings) => Response | P
 export async function serveHttp(handler: Handler, options: HttpOptions): Promise<boolean> {
   const { stop, log, grace } = options;
   if (stop.aborted) return true;
-  const server = createHttpServer(handler, options);
-  const limits = options.limits ?? new ClientLimits();
-  const connections = new HttpConnections(server, options.stallTimeout ?? STALL_TIMEOUT, limits);
+  const { limits = new ClientLimits() } = options;
+  const server = createServer({
+    maxHeaderSize: MAX_HEAD_SIZE,
+    headersTimeout: options.timeouts?.head ?? HEAD_TIMEOUT,
+    requestTimeout: options.timeouts?.request ?? REQUEST_TIMEOUT,
+    keepAliveTimeout: KEEP_ALIVE_TIMEOUT,
+    connectionsCheckingInterval: Math.min(TIMEOUT_CHECK_INTERVAL, options.timeouts?.head ?? Infinity),
+  });
+  const answer = answering(handler, options, limits);
+  const connections = new HttpConnections(server, answer, options.stallTimeout ?? STALL_TIMEOUT, limits);
   await listen(server, options);
   if (!stop.aborted) {
     await new Promise<void>((resolve) => stop.addEventListener("abort", () => resolve(), { once: true }));
@@ -84,7 +91,8 @@ export async function serveHttp(handler: Handler, options: HttpOptions): Promise
   return false;
 }
 
-function createHttpServer(handler: Handler, { address, stop, log, timeouts }: HttpOptions): Server {
+/** What answers each request by what `handler` says to it. */
+function answering(handler: Handler, { address, stop, log }: HttpOptions, limits: ClientLimits): Serve {
   const host = formatAddress(address); // of a request with no Host, as HTTP/1.0 has it
   const answer = async (incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> => {
     const refusal = refusalOf(incoming);
@@ -92,21 +100,24 @@ function createHttpServer(handler: Handler, { address, stop, log, timeouts }: Ht
     const request = requestOf(incoming, outgoing, host);
     if (request === undefined) return refuse(outgoing, 400, "Invalid URL");
     try {
-      const response = handler(request, { outgoing, stop });
-      await sendResponse(response instanceof Promise ? await response : response, outgoing);
+      await sendResponse(await counted(limits, () => handler(request, { outgoing, stop })), outgoing);
     } catch (error) {
       log.write("error", "a handler failed", { reason: reasonOf(error) });
       if (outgoing.headersSent) outgoing.req.socket.destroySoon();
       else refuse(outgoing, 500, "internal error: the log has the reason");
     }
   };
-  return createServer({
-    maxHeaderSize: MAX_HEAD_SIZE,
-    headersTimeout: timeouts?.head ?? HEAD_TIMEOUT,
-    requestTimeout: timeouts?.request ?? REQUEST_TIMEOUT,
-    keepAliveTimeout: KEEP_ALIVE_TIMEOUT,
-    connectionsCheckingInterval: Math.min(TIMEOUT_CHECK_INTERVAL, timeouts?.head ?? Infinity),
-  }, (incoming, outgoing) => void answer(incoming, outgoing));
+  return (incoming, outgoing) => void answer(incoming, outgoing);
+}
+
+/** Has a request counted as under way until it is known what it is answered with: sending that takes as long as its client. */
+async function counted(limits: ClientLimits, answer: () => Response | Promise<Response>): Promise<Response> {
+  limits.inFlight++;
+  try {
+    return await answer();
+  } finally {
+    limits.inFlight--;
+  }
 }
 
 /** Why a request is not looked at any further. */

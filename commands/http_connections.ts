@@ -11,39 +11,58 @@ import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { ClientLimits } from "../routes/limits.ts";
 
+/**
+ * Answers of one connection that are worked on at once. A pipeline's later requests wait, and what follows them is not
+ * read, so that one client's are no more than this whatever it sends.
+ */
+export const MAX_PIPELINED = 16;
+
+/** What takes requests. */
+export type Serve = (incoming: IncomingMessage, outgoing: ServerResponse) => void;
+
+/** What is due on a connection. */
+interface Due {
+  /** All answers that are due, those that wait for their turn among them. */
+  readonly answers: Set<ServerResponse>;
+  /** Requests that wait for their turn. */
+  readonly waiting: Parameters<Serve>[];
+}
+
 /** The connections of one server. */
 export class HttpConnections {
   readonly #server: Server;
-  readonly #limits: ClientLimits;
-  readonly #due = new Map<Socket, Set<ServerResponse>>();
+  readonly #serve: Serve;
+  readonly #due = new Map<Socket, Due>();
   #finishing = false;
 
   /**
-   * Watches a server from before it listens: a client that takes nothing for `stallTimeout` milliseconds is cut off, and
-   * a connection beyond `limits` closed before anything is read from it.
+   * Watches a server from before it listens, and has its requests served: a client that takes nothing for `stallTimeout`
+   * milliseconds is cut off, and a connection beyond `limits` closed before anything is read from it.
    */
-  constructor(server: Server, stallTimeout: number, limits: ClientLimits) {
+  constructor(server: Server, serve: Serve, stallTimeout: number, limits: ClientLimits) {
     this.#server = server;
-    this.#limits = limits;
+    this.#serve = serve;
     server.setTimeout(stallTimeout, (socket: Socket) => {
       if (this.#isAnswering(socket)) socket.destroy(); // one whose answer is not ready yet has done nothing wrong
     });
     server.prependListener("connection", (socket: Socket) => {
       const address = socket.remoteAddress ?? "";
       if (!limits.connected(address)) return void socket.destroy();
-      socket.on("close", () => limits.disconnected(address));
-      this.#due.set(socket, new Set());
+      this.#due.set(socket, { answers: new Set(), waiting: [] });
       socket.setMaxListeners(0); // each answer of a pipeline waits for "close"
-      socket.on("close", () => this.#due.delete(socket));
+      socket.on("close", () => {
+        this.#due.delete(socket);
+        limits.disconnected(address);
+      });
     });
-    server.prependListener("request", (incoming, outgoing) => this.#add(incoming, outgoing));
+    server.on("request", (incoming, outgoing) => this.#add(incoming, outgoing));
     server.closeIdleConnections = (): void => this.#closeIdle(); // close() calls it
   }
 
   /** Takes no more connections, closes those that are idle, and each other one after its last answer. */
   async finish(): Promise<void> {
     this.#finishing = true;
-    for (const answers of this.#due.values()) for (const outgoing of answers) closeAfter(outgoing);
+    for (const { answers } of this.#due.values()) for (const outgoing of answers) closeAfter(outgoing);
     await new Promise<void>((resolve) => this.#server.close(() => resolve()));
   }
 
@@ -60,25 +79,32 @@ export class HttpConnections {
 
   #add(incoming: IncomingMessage, outgoing: ServerResponse): void {
     const { socket } = incoming;
-    const answers = this.#due.get(socket);
-    if (answers === undefined) return;
+    const due = this.#due.get(socket);
+    if (due === undefined) return;
+    const { answers, waiting } = due;
     answers.add(outgoing);
-    this.#limits.inFlight++;
     if (this.#finishing) closeAfter(outgoing);
     outgoing.on("close", () => {
-      if (answers.delete(outgoing)) this.#limits.inFlight--;
+      answers.delete(outgoing);
       // A body that is still to come, if it ever is, would keep an answered connection open.
-      if (!incoming.complete || (this.#finishing && answers.size === 0)) socket.destroySoon();
+      if (!incoming.complete || (this.#finishing && answers.size === 0)) return socket.destroySoon();
+      const next = waiting.shift();
+      if (next === undefined) return;
+      if (waiting.length === 0) socket.resume();
+      this.#serve(...next);
     });
+    if (answers.size <= MAX_PIPELINED) return this.#serve(incoming, outgoing);
+    waiting.push([incoming, outgoing]);
+    socket.pause();
   }
 
   #isAnswering(socket: Socket): boolean {
-    for (const outgoing of this.#due.get(socket) ?? []) if (outgoing.headersSent) return true;
+    for (const outgoing of this.#due.get(socket)?.answers ?? []) if (outgoing.headersSent) return true;
     return false;
   }
 
   #closeIdle(): void {
-    for (const [socket, answers] of this.#due) if (answers.size === 0) socket.destroy();
+    for (const [socket, { answers }] of this.#due) if (answers.size === 0) socket.destroy();
   }
 }
 
