@@ -94,10 +94,10 @@ export class Failures {
       method: request.method,
       path: masked(pathOf(request)),
       status: error.status,
-      need: denied?.need,
+      need: denied?.need.replace(/^(smb:read:[^/]+\/[^/]+)\/.*/, "$1/…"),
       subject: denied?.grant?.subject,
       token: denied?.grant?.id,
-      reason: error.message,
+      reason: denied === undefined ? error.message : undefined,
     });
   }
 }

@@ -13,7 +13,9 @@ import type { Service } from "./service.ts";
 
 /** What a client wants to know of the engines, in one place for `/health` and `/stats`. */
 export interface Condition {
-  /** Whether RDMA reads would be tried now. */
+  /** Whether reads would be tried now. */
+  readonly ready: boolean;
+  /** Whether RDMA reads would be: through a Unix socket there are none. */
   readonly enabled: boolean;
   /** Whether a connection to an engine stands. */
   readonly connected: boolean;
@@ -26,13 +28,15 @@ export interface Condition {
 /** Sums up a reader's health. */
 export function conditionOf(health: ReaderHealth): Condition {
   const connected = health.engines.find((engine) => engine.connected);
-  const enabled = health.ready && health.engines.length > 0;
+  const ready = health.ready && health.engines.length > 0;
+  const enabled = ready && health.engines.some((engine) => engine.transport !== "local");
   const failed = health.engines.find((engine) => engine.lastError !== "");
   return {
+    ready,
     enabled,
     connected: connected !== undefined,
     transport: connected?.transport ?? "",
-    error: connected !== undefined && enabled
+    error: connected !== undefined && ready
       ? ""
       : failed?.lastError ?? (health.engines.length === 0 ? "no engine is configured" : ""),
   };
@@ -43,9 +47,9 @@ export function healthRoutes(service: Service): Hono<{ Bindings: Bindings }> {
   const app = new Hono<{ Bindings: Bindings }>();
   app.get("/", async (c) => {
     await service.guard.admit(c, { kind: "token" });
-    const { enabled, connected, transport, error } = conditionOf(service.reader.health());
+    const { ready, enabled, connected, transport, error } = conditionOf(service.reader.health());
     const body = {
-      status: enabled ? "healthy" : "unhealthy",
+      status: ready ? "healthy" : "unhealthy",
       timestamp: timestamp(service.clock),
       version: service.version,
       rdma: {
@@ -58,7 +62,7 @@ export function healthRoutes(service: Service): Hono<{ Bindings: Bindings }> {
         ...(error === "" ? {} : { error }),
       },
     };
-    return enabled ? json(body) : json(body, 503, { "retry-after": String(DEFAULT_RETRY_AFTER) });
+    return ready ? json(body) : json(body, 503, { "retry-after": String(DEFAULT_RETRY_AFTER) });
   });
   app.all("/", methodNotAllowed("GET"));
   return app;

@@ -7,6 +7,7 @@
 import { type OpenAPIHono, z } from "@hono/zod-openapi";
 import { PLAIN_SCOPES } from "../src/access/mod.ts";
 import { answer, bearer, refusals, type V1Env } from "./v1/resource.ts";
+import { VOLUME_ID } from "./v1/volumes.ts";
 
 type Registry = OpenAPIHono<V1Env>["openAPIRegistry"];
 type Path = Parameters<Registry["registerPath"]>[0];
@@ -14,7 +15,7 @@ type Responses = Path["responses"];
 
 const binary = z.string().openapi({ format: "binary" });
 const OCTETS = { "application/octet-stream": { schema: binary } };
-const fileId = z.string().openapi({ example: "3,01637037d6", pattern: "^[0-9]{1,10},[0-9a-fA-F]{9,24}$" });
+const fileId = z.string().openapi({ example: "3,01637037d6", pattern: `^${VOLUME_ID},[0-9a-fA-F]{9,24}$` });
 const range = z.object({
   range: z.string().optional().openapi({ description: "One range of bytes; anything else is taken for none." }),
 });
@@ -147,7 +148,9 @@ const PATHS: readonly Path[] = [
       params: z.object({
         server: z.string(),
         share: z.string(),
-        path: z.string().openapi({ description: "May have slashes." }),
+        path: z.string().openapi({
+          description: 'May have slashes. No component of it is . or .., or has \\ : " * ? < > |.',
+        }),
       }),
       headers: range,
     },

