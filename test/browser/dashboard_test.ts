@@ -73,8 +73,8 @@ await testWith(["chromium"], "the dashboard in a browser, next to a real service
     const row = page.locator("#failures tbody tr").first();
     await row.waitFor();
     const cells = await row.locator("td").allInnerTexts();
-    assertEquals(cells.slice(1, 3), ["404", "GET /v1/needles/3…"]);
-    assertMatch(cells[3] ?? "", /: no such key in volume 3$/);
+    assertEquals(cells.slice(1, 4), ["404", "1", "GET /v1/needles/3…"]);
+    assertMatch(cells[4] ?? "", /: no such key in volume 3$/);
     assertEquals(complaints, []);
   });
 

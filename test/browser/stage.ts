@@ -95,7 +95,7 @@ export class Stage implements AsyncDisposable {
     let stopped = false;
     const readers = Array.from({ length: 4 }, async (_, index) => {
       for (let count = 0; !stopped; count++) {
-        await this.read(count % 40 === 10 * index ? NO_NEEDLE : NEEDLE);
+        await this.read(count % 400 === 100 * index + 50 ? NO_NEEDLE : NEEDLE);
         await new Promise((resolve) => setTimeout(resolve, 2));
       }
     });

@@ -32,6 +32,7 @@ const TABLE_ROWS = 30;
  * @property {(value: number) => string} format Writes a value.
  * @property {(value: number) => string} formatAxis Writes one at the axis.
  * @property {number} floor The least that the axis goes up to.
+ * @property {boolean} [logarithmic] Whether the axis goes up by powers of ten: of values that are far apart.
  * @property {number[]} [steps] Distances between two ticks.
  */
 
@@ -94,7 +95,7 @@ export class Chart {
       grid: { stroke: colorOf("grid"), width: 1 },
       ticks: { show: false },
     };
-    const { series, format, formatAxis, floor, steps } = this.#kind;
+    const { series, format, formatAxis, floor, steps, logarithmic = false } = this.#kind;
     this.#plot = new Plot(
       {
         width: Math.max(1, this.#canvas.clientWidth),
@@ -104,7 +105,9 @@ export class Chart {
         cursor: { y: false, drag: { x: false, y: false }, points: { size: 6 } },
         scales: {
           x: { time: true, range: (_plot, min, max) => span(min, max) },
-          y: { range: (_plot, _min, max) => [0, Math.max(floor, (max ?? 0) * 1.1)] },
+          y: logarithmic
+            ? { distr: 3, range: (_plot, min, max) => decades(min ?? floor, max ?? floor) }
+            : { range: (_plot, _min, max) => [0, Math.max(floor, (max ?? 0) * 1.1)] },
         },
         axes: [
           {
@@ -118,7 +121,7 @@ export class Chart {
             ...axis,
             space: 34,
             size: 72,
-            values: (_plot, splits) => splits.map(formatAxis),
+            values: (_plot, splits) => splits.map((split) => split === null ? "" : formatAxis(split)),
             ...(steps === undefined ? {} : { incrs: steps }),
           },
         ],
@@ -198,6 +201,18 @@ export class Chart {
     }));
     this.#table.render(rows.reverse());
   }
+}
+
+/**
+ * The powers of ten around some values.
+ *
+ * @param {number} least
+ * @param {number} most
+ * @returns {[number, number]}
+ */
+function decades(least, most) {
+  const from = Math.floor(Math.log10(least));
+  return [10 ** from, 10 ** Math.max(from + 1, Math.ceil(Math.log10(most)))];
 }
 
 /**

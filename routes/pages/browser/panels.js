@@ -69,6 +69,7 @@ export class Panels {
     format: formatDuration,
     formatAxis: formatDuration,
     floor: 0.1,
+    logarithmic: true,
   });
   #transport = find(document, "#transport", HTMLSelectElement);
   #latencies = new LiveTable(element("#latencies"), [
@@ -101,8 +102,9 @@ export class Panels {
     { label: "Data", numeric: true },
   ]);
   #failures = new LiveTable(element("#failures"), [
-    { label: "Time" },
+    { label: "Latest" },
     { label: "Status" },
+    { label: "Times", numeric: true },
     { label: "Request" },
     { label: "Reason", wide: true },
   ]);
@@ -253,24 +255,27 @@ export class Panels {
     this.#connections.render(rows, "No connection stands. One is made at the first read.");
   }
 
+  /** What failed in the same way several times is one row, at the time of the latest. */
   #renderFailures() {
-    /** @type {Map<string, number>} */
-    const seen = new Map();
-    const rows = this.#failed.map((failure) => {
-      const { time, method, path, status, reason } = failure;
-      const same = JSON.stringify(failure);
-      const count = seen.get(same) ?? 0;
-      seen.set(same, count + 1);
-      return {
-        key: `${same} ${count}`,
-        cells: [
-          formatTime(new Date(time)),
-          mark(status === 200 ? "cut off" : String(status), status >= 500 || status === 200 ? "bad" : "warn"),
-          `${method} ${path}`,
-          reason,
-        ],
-      };
-    });
+    /** @type {Map<string, {latest: Snapshot["failures"][number], count: number}>} */
+    const kinds = new Map();
+    for (const latest of this.#failed) {
+      const { method, path, status, reason } = latest;
+      const key = JSON.stringify([method, path, status, reason]);
+      const kind = kinds.get(key);
+      if (kind === undefined) kinds.set(key, { latest, count: 1 });
+      else kind.count++;
+    }
+    const rows = [...kinds].map(([key, { latest: { time, method, path, status, reason }, count }]) => ({
+      key,
+      cells: [
+        formatTime(new Date(time)),
+        mark(status === 200 ? "cut off" : String(status), status >= 500 || status === 200 ? "bad" : "warn"),
+        formatCount(count),
+        `${method} ${path}`,
+        reason,
+      ],
+    }));
     this.#failures.render(rows, "None since the service started.");
   }
 

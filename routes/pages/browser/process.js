@@ -131,7 +131,7 @@ export class Process {
         }));
       });
       const hint = "None is seen, and none is needed: bytes go by iWARP over TCP.";
-      this.#devices.render(rows, reason === "" ? hint : `${hint} ${reason}`);
+      this.#devices.render(rows, reason === "" ? hint : `${hint} RDMA devices: ${reason}.`);
     } catch (error) {
       const rows = snapshot.devices.map(({ name, state }) => ({ key: name, cells: [name, "–", stateOf(state), "–"] }));
       this.#devices.render(rows, `They cannot be shown: ${messageOf(error)}.`);

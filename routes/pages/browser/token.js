@@ -55,6 +55,7 @@ export class TokenForm {
   open(reason) {
     const wanted = reason === "";
     setText(this.#reason, reason);
+    this.#reason.classList.toggle("bad", this.#token !== "");
     this.#input.setAttribute("aria-invalid", String(!wanted && this.#token !== ""));
     this.#section.hidden = false;
     this.#button.setAttribute("aria-expanded", "true");
