@@ -16,6 +16,9 @@ export const MAX_AUDIT_LINES = 20;
 /** Characters of a path that are kept. */
 const MAX_PATH = 256;
 
+/** The cookie of a file id, which opens the needle. */
+const COOKIE = /\b(\d{1,10},[0-9a-f]+?)[0-9a-f]{8}\b/gi;
+
 /** A request that failed. */
 export interface Failure {
   /** When, RFC 3339. */
@@ -72,7 +75,7 @@ export class Failures {
   addBroken(request: Request, status: number, message: string): void {
     const path = masked(pathOf(request));
     // What a file server says names the file.
-    const reason = path.startsWith("/v1/smb/") ? titleOf(status) : message;
+    const reason = path.startsWith("/v1/smb/") ? titleOf(status) : message.replaceAll(COOKIE, "$1…");
     const failure = { time: new Date(this.#clock.now()).toISOString(), method: request.method, path, status, reason };
     this.#latest.unshift(failure);
     if (this.#latest.length > MAX_FAILURES) this.#latest.pop();

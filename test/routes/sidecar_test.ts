@@ -77,6 +77,7 @@ Deno.test("/stats has every name that SeaweedFS's sidecar and its scripts use", 
     successful_reads: 10,
     failed_reads: 2,
     rdma_reads: 9,
+    local_reads: 0,
     http_fallbacks: 1,
     read_ahead_hits: 2,
     total_bytes_read: 40960,
@@ -179,17 +180,6 @@ Deno.test("/benchmark is bounded in iterations, size and number", async () => {
   const first = app.request(`/benchmark?${query}&iterations=1`);
   assertEquals(await ask(app, `/benchmark?${query}`), [503, "busy: another benchmark is running\n"]);
   assertEquals((await first).status, 200);
-});
-
-Deno.test("/ is a page that names the sample and escapes what it shows", async () => {
-  const { app, reader } = fakeApp({ samples: [{ fileId: "3,01637037d6", size: 100 }] });
-  reader.state = { ready: false, engines: [] };
-  const response = await app.request("http://127.0.0.1:8081/");
-  assertEquals([response.status, response.headers.get("content-type")], [200, "text/html; charset=utf-8"]);
-  const text = await response.text();
-  assertMatch(text, "curl -s -o needle.bin http://127.0.0.1:8081/v1/needles/3,01637037d6");
-  assertMatch(text, "file_id=3,01637037d6&amp;offset=0&amp;size=100");
-  assertMatch(text, "not ready: no engine is configured");
 });
 
 Deno.test("the sidecar's routes refuse other methods and paths with one line", async () => {
