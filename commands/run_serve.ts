@@ -6,6 +6,7 @@
 import { createApp, createLog, type Log } from "../routes/app.ts";
 import { Cors } from "../routes/headers.ts";
 import { ClientLimits, type ClientRules } from "../routes/limits.ts";
+import { loadTelemetry } from "../routes/telemetry.ts";
 import { Access, type AccessRules, generateKey, mintToken, parseKeySet } from "../src/access/mod.ts";
 import { formatAddress } from "../src/rdma/address.ts";
 import { ProviderRegistry } from "../src/rdma/registry.ts";
@@ -53,6 +54,7 @@ export async function serve(
     access,
     clients,
     cors,
+    telemetry: await loadTelemetry(),
     observed: observe({ reader, servers, smb, providers: providers(options) }),
   });
   const finished = await serveHttp((request, bindings) => app.fetch(request, bindings), {

@@ -53,6 +53,7 @@ export function typedRoutes(service: Service, snapshots: Snapshots) {
 export function createApp(dependencies: Dependencies): App {
   const service = new Service(dependencies);
   const snapshots = new Snapshots(service);
+  service.telemetry?.observe(() => snapshots.take());
   const app: App = new OpenAPIHono<V1Env>();
   if (service.log.enabled("debug")) logRequests(app, service);
   app.route("/read", readRoutes(service));

@@ -16,6 +16,7 @@ import { ClientLimits } from "./limits.ts";
 import type { Log } from "./log.ts";
 import { type Observed, UNOBSERVED } from "./observed.ts";
 import { Sessions } from "./sessions.ts";
+import { Telemetry, type TelemetryApi } from "./telemetry.ts";
 import { Traffic } from "./traffic.ts";
 import type { SmbSource } from "./v1/smb_source.ts";
 
@@ -91,6 +92,8 @@ export interface Dependencies {
   readonly clients?: ClientLimits;
   /** Origins whose pages may read answers. Default: none. */
   readonly cors?: Cors;
+  /** What hears of reads and counters beside `/metrics`. Default: nothing. */
+  readonly telemetry?: TelemetryApi | undefined;
 }
 
 /** Status of an answer that nobody is there to get; it only ever reaches the log. */
@@ -128,6 +131,8 @@ export class Service {
   readonly failures: Failures;
   /** How long reads take. */
   readonly latency: LatencyBoard;
+  /** What hears of reads and counters beside `/metrics`. */
+  readonly telemetry: Telemetry | undefined;
   /** Requests by the status of their answers. */
   readonly traffic: Traffic = new Traffic();
   /** When it began, on the clock that only goes forward. */
@@ -154,6 +159,8 @@ export class Service {
     this.sessions = new Sessions(this.clock);
     this.failures = new Failures(this.log, this.clock);
     this.latency = new LatencyBoard(this.clock);
+    const { telemetry } = dependencies;
+    this.telemetry = telemetry === undefined ? undefined : new Telemetry(telemetry, this.version);
     this.started = this.clock.elapsed();
   }
 
@@ -189,7 +196,10 @@ export class Service {
       if (!(error instanceof HttpError)) outcome = error instanceof ReadError ? error.code : "internal";
       throw error;
     } finally {
-      this.latency.record(transport, outcome, (this.clock.elapsed() - began) / 1000);
+      const seconds = (this.clock.elapsed() - began) / 1000;
+      const bytes = outcome === "success" ? request.size : 0;
+      this.latency.record(transport, outcome, seconds);
+      this.telemetry?.record(transport, outcome, seconds, bytes, this.clock.now());
     }
   }
 

@@ -3,8 +3,9 @@
  *
  * @module
  */
-import { type ClientResponse, hc } from "hono/client";
-import { type AppType, createApp, type Observed } from "../../../routes/app.ts";
+import type { ClientResponse } from "hono/client";
+import { createApp, type Observed } from "../../../routes/app.ts";
+import { type ApiClient, createApiClient } from "../../../routes/client.ts";
 import { Access } from "../../../src/access/mod.ts";
 import { ReadError } from "../../../src/engine/reader.ts";
 import { assert, assertEquals, assertMatch } from "../../assert.ts";
@@ -51,9 +52,11 @@ function stage(): {
   app: ReturnType<typeof fakeApp>["app"];
 } {
   const { app, reader } = fakeApp({ observed: OBSERVED });
-  const client = hc<AppType>("http://localhost", {
-    fetch: (input: RequestInfo | URL, init?: RequestInit) => app.request(String(input), init),
-  });
+  const client = createApiClient(
+    "http://localhost",
+    undefined,
+    async (input, init) => await app.request(String(input), init),
+  );
   return { client, reader, app };
 }
 
