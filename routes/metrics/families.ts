@@ -4,60 +4,14 @@
  * @module
  */
 import type { LatencyBoard } from "../latency.ts";
+import type { SnapshotDocument } from "../v1/schemas.ts";
 import type { Family, Labels, Sample, ValueFamily } from "./exposition.ts";
 
 /** Label values kept apart in one family, of engines, peers, devices and reasons; what comes beyond counts as `other`. */
 export const MAX_LABEL_VALUES = 64;
 
-/** What metrics are made of: the part of `/v1/stats` that is not latencies. */
-export interface Measured {
-  /** When it was taken, RFC 3339. */
-  readonly time: string;
-  /** Verbena's version. */
-  readonly version: string;
-  /** Seconds since the start. */
-  readonly uptime: number;
-  /** Reads since the start. */
-  readonly reads: {
-    readonly requests: number;
-    readonly rdma: number;
-    readonly local: number;
-    readonly http: number;
-    readonly readAheadHits: number;
-    readonly bytes: number;
-    readonly rdmaBytes: number;
-    readonly inFlight: number;
-    readonly errors: Readonly<Record<string, number>>;
-  };
-  /** Engines read through. */
-  readonly engines: readonly {
-    readonly address: string;
-    readonly connected: boolean;
-    readonly transport: string;
-    readonly circuit: string;
-  }[];
-  /** Connections that stand. */
-  readonly connections: readonly {
-    readonly kind: string;
-    readonly remote: string;
-    readonly transport: string;
-    readonly sendCredits?: number | undefined;
-    readonly receiveCredits?: number | undefined;
-    readonly inFlight: number;
-  }[];
-  /** Registered memory. */
-  readonly pool: { readonly lentBytes: number; readonly allocatedBytes: number; readonly ceiling: number };
-  /** Requests of HTTP. */
-  readonly http: {
-    readonly requests: Readonly<Record<string, number>>;
-    readonly inFlight: number;
-    readonly connections?: number;
-    readonly denied: Readonly<Record<string, number>>;
-    readonly sessions: number;
-  };
-  /** Devices as they were last seen. */
-  readonly devices: readonly { readonly name: string; readonly state: string }[];
-}
+/** What metrics are made of: a snapshot, but for what is not a number or is counted elsewhere. */
+export type Measured = Omit<SnapshotDocument, "latency" | "failures">;
 
 const CIRCUIT_STATES = ["closed", "half-open", "open"] as const;
 
@@ -126,12 +80,11 @@ function readFamilies({ reads }: Measured): ValueFamily[] {
 }
 
 function httpFamilies({ http }: Measured): ValueFamily[] {
-  const connections: Sample[] = http.connections === undefined ? [] : [[{}, http.connections]];
   return [
     counter("verbena_http_requests", "HTTP requests answered, by class of status.", byName(http.requests, "status")),
     counter("verbena_http_denied", "HTTP requests denied, by status.", byName(http.denied, "status")),
     gauge("verbena_http_requests_in_flight", "HTTP requests in progress.", [[{}, http.inFlight]]),
-    gauge("verbena_http_connections", "HTTP connections that stand.", connections),
+    gauge("verbena_http_connections", "HTTP connections that stand.", [[{}, http.connections]]),
     gauge("verbena_sessions", "Reads and streams of HTTP clients that may be cancelled.", [[{}, http.sessions]]),
   ];
 }

@@ -2,7 +2,7 @@ import { metricsRoutes } from "../../routes/metrics.ts";
 import { ASSETS } from "../../routes/pages/assets.ts";
 import { assertEquals, assertMatch } from "../assert.ts";
 import { PROMETHEUS_CLIENT_VERSION, testWith } from "../capabilities.ts";
-import { MEASURED, measuredBoard } from "../routes/measured.ts";
+import { ENGINE, MEASURED, measuredBoard } from "../routes/measured.ts";
 import { installFromPypi } from "./pip_install.ts";
 import { Process, run } from "./process.ts";
 
@@ -15,7 +15,7 @@ for family in text_string_to_metric_families(sys.stdin.read()):
 `;
 
 /** A name that someone chose to break the page with. */
-const HOSTILE = { address: 'a"} 1\nevil\\ \u2028#', connected: true, transport: "iwarp", circuit: "closed" };
+const HOSTILE = { ...ENGINE, address: 'a"} 1\nevil\\ \u2028#' };
 const MEASURED_OF_ALL_SORTS = { ...MEASURED, engines: [...MEASURED.engines, HOSTILE] };
 
 async function metricsAs(accept: string): Promise<string> {
@@ -27,6 +27,21 @@ await testWith(["promtool"], "promtool check metrics has nothing to say about /m
   const promtool = new Process("promtool", ["check", "metrics"], { input: await metricsAs("text/plain") });
   const { code } = await promtool.ended;
   assertEquals([code, promtool.stdout, promtool.stderr], [0, [], []]);
+});
+
+await testWith(["promtool"], "promtool has nothing to say about /metrics of a real service either", async () => {
+  const args = ["run", "--quiet", "-P=serve", "main.ts", "serve", "--listen", "127.0.0.1:0"];
+  const cwd = new URL("../../", import.meta.url).pathname;
+  await using service = new Process(Deno.execPath(), args, { cwd, name: "verbena serve" });
+  const [, origin = ""] = await service.line(/^verbena serve listening on (http:\S+)$/);
+  const [, read = ""] = await service.line(/'(http:\S+\/read\?\S+)&size=\d+'/);
+  const [, token = ""] = await service.line(/TOKEN=(\S+)/);
+  await (await fetch(`${read}&size=16`)).arrayBuffer();
+  const response = await fetch(`${origin}/metrics`, { headers: { authorization: `Bearer ${token}` } });
+  const input = await response.text();
+  assertMatch(input, '\nverbena_reads_total{source="rdma"} 1\n');
+  const promtool = new Process("promtool", ["check", "metrics"], { input });
+  assertEquals([(await promtool.ended).code, promtool.stdout, promtool.stderr], [0, [], []]);
 });
 
 await testWith(["promtool"], "promtool, which complains of bad names, was asked", async () => {

@@ -6,6 +6,15 @@
 import { LatencyBoard } from "../../routes/latency.ts";
 import type { Measured } from "../../routes/metrics/families.ts";
 
+/** An engine that is well. */
+export const ENGINE: Measured["engines"][number] = {
+  address: "rdma:127.0.0.1:18515",
+  connected: true,
+  transport: "iwarp",
+  circuit: "closed",
+  lastError: "",
+};
+
 /** What `/v1/stats` might tell. */
 export const MEASURED: Measured = {
   time: "2026-01-02T03:04:05.250Z",
@@ -13,6 +22,7 @@ export const MEASURED: Measured = {
   uptime: 5.25,
   reads: {
     requests: 13,
+    succeeded: 10,
     rdma: 7,
     local: 2,
     http: 1,
@@ -23,19 +33,30 @@ export const MEASURED: Measured = {
     errors: { "not-found": 2, "timeout": 1 },
   },
   engines: [
-    { address: "rdma:127.0.0.1:18515", connected: true, transport: "iwarp", circuit: "closed" },
-    { address: "unix", connected: false, transport: "", circuit: "half-open" },
+    ENGINE,
+    { address: "unix", connected: false, transport: "", circuit: "half-open", lastError: "no answer" },
   ],
   connections: [
     {
+      id: "1",
       kind: "engine-client",
       remote: "127.0.0.1:18515",
       transport: "iwarp",
       sendCredits: 254,
       receiveCredits: 255,
+      since: "2026-01-02T03:04:00.000Z",
       inFlight: 1,
+      bytes: 40960,
     },
-    { kind: "smb", remote: "nas:445", transport: "tcp", inFlight: 0 },
+    {
+      id: "2",
+      kind: "smb",
+      remote: "nas:445",
+      transport: "tcp",
+      since: "2026-01-02T03:04:01.000Z",
+      inFlight: 0,
+      bytes: 0,
+    },
   ],
   pool: { lentBytes: 65536, allocatedBytes: 1 << 20, ceiling: 1 << 26 },
   http: {

@@ -10,7 +10,7 @@ import {
 } from "../../routes/metrics/exposition.ts";
 import { MAX_LABEL_VALUES } from "../../routes/metrics/families.ts";
 import { assertEquals, assertMatch } from "../assert.ts";
-import { MEASURED, measuredBoard } from "./measured.ts";
+import { ENGINE, MEASURED, measuredBoard } from "./measured.ts";
 
 const OPENMETRICS = { headers: { accept: "application/openmetrics-text; version=1.0.0" } };
 
@@ -65,7 +65,7 @@ Deno.test("the buckets of one transport and outcome", async () => {
 });
 
 Deno.test("names from elsewhere cannot end a label, a line or the page", async () => {
-  const engine = { address: 'a"} 1\nevil\\\ud800', connected: true, transport: "iwarp", circuit: "closed" };
+  const engine = { ...ENGINE, address: 'a"} 1\nevil\\\ud800' };
   const shown = (await lines(metricsApp({ ...MEASURED, engines: [engine] }))).filter((line) => /evil/.test(line));
   assertEquals(shown, [
     'verbena_engine_connected{engine="a\\"} 1\\nevil\\\\\ufffd"} 1',
@@ -85,7 +85,8 @@ Deno.test("a label has at most so many values, and the rest are counted as other
 });
 
 Deno.test("connections of one peer are one sample: their number, and the least of their credits", async () => {
-  const connection = { kind: "engine-server", transport: "iwarp", inFlight: 1 };
+  const since = "2026-01-02T03:04:00.000Z";
+  const connection = { id: "1", kind: "engine-server", transport: "iwarp", since, inFlight: 1, bytes: 0 } as const;
   const connections = [
     { ...connection, remote: "10.0.0.7:40001", sendCredits: 9, receiveCredits: 200 },
     { ...connection, remote: "10.0.0.7:40002", sendCredits: 3, receiveCredits: 255 },

@@ -123,6 +123,7 @@ export class Chart {
             size: 72,
             values: (_plot, splits) => splits.map((split) => split === null ? "" : formatAxis(split)),
             ...(steps === undefined ? {} : { incrs: steps }),
+            ...(logarithmic ? { grid: { ...axis.grid, filter: (_plot, splits) => splits.map(wholeDecade) } } : {}),
           },
         ],
         series: [
@@ -213,6 +214,15 @@ export class Chart {
 function decades(least, most) {
   const from = Math.floor(Math.log10(least));
   return [10 ** from, 10 ** Math.max(from + 1, Math.ceil(Math.log10(most)))];
+}
+
+/**
+ * A power of ten, for a line; null, for none, of what is between.
+ *
+ * @param {number} value
+ */
+function wholeDecade(value) {
+  return Math.abs(Math.log10(value) % 1) < 1e-9 ? value : null;
 }
 
 /**
