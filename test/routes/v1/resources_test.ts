@@ -47,7 +47,7 @@ const OBSERVED: Observed = {
 };
 
 function stage(): {
-  client: ReturnType<typeof hc<AppType>>;
+  client: ApiClient;
   reader: FakeReader;
   app: ReturnType<typeof fakeApp>["app"];
 } {
