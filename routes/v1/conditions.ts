@@ -9,7 +9,7 @@ import { HttpError } from "../http_error.ts";
 export interface Validators {
   /** A strong entity tag, with its quotes. */
   readonly etag: string;
-  /** When it last changed, milliseconds since 1970. */
+  /** When it last changed, milliseconds since 1970; NaN where nobody knows. */
   readonly modified: number;
 }
 

@@ -3,13 +3,16 @@
  *
  * @module
  */
-import { Hono } from "hono";
-import { ReadError, type ReadRequest } from "../../src/engine/reader.ts";
+import { type Context, Hono } from "hono";
+import { ReadError, type ReadRequest, type ReadResult } from "../../src/engine/reader.ts";
 import { methodNotAllowed } from "../http_error.ts";
 import type { Bindings } from "../guard.ts";
 import { checkFileId, needleTarget, SOME_NEEDLE, sourceHeaders } from "../read.ts";
 import type { Service } from "../service.ts";
+import type { Session } from "../sessions.ts";
 import { type Promised, streamRange } from "../stream.ts";
+import { isKnown, rangeHeader } from "./conditions.ts";
+import { NeedleSizes } from "./needle_sizes.ts";
 import { parseRange } from "./range.ts";
 
 /** The needle of a file id. */
@@ -21,23 +24,37 @@ interface Opening extends Promised {
   readonly headers: Readonly<Record<string, string>>;
 }
 
+/** A request, as this route looks at it. */
+type Asked = Pick<Context<{ Bindings: Bindings }>, "env" | "req">;
+
+/** Headers that ask for something else than all of a needle, whatever it is. */
+const SELECTIVE = ["range", "if-match", "if-none-match", "if-modified-since", "if-unmodified-since", "if-range"];
+
 /** The sub-app of `/v1/needles`. */
 export function needleRoutes(service: Service): Hono<{ Bindings: Bindings }> {
   const app = new Hono<{ Bindings: Bindings }>();
+  const sizes = new NeedleSizes();
   app.get("/:file_id", async (c) => {
     const { raw } = c.req;
+    const fileId = c.req.param("file_id");
     const caller = await service.guard.admit(c, SOME_NEEDLE);
-    const needle = { ...checkFileId(c.req.param("file_id")), fallback: true };
+    const needle = { ...checkFileId(fileId), fallback: true };
     service.guard.admitNeedle(caller, needle);
     using held = new DisposableStack();
     const session = held.use(service.sessions.begin(c, needleTarget(needle), caller));
+    const size = asksForAll(c) ? sizes.get(fileId) : undefined;
+    const whole = size === undefined ? undefined : await readWhole(service, { ...needle, offset: 0, size }, session);
+    if (whole !== undefined) return wholeAnswer(service, c, whole);
+    sizes.forget(fileId);
     const opening = await open(service, needle, session.signal);
-    const range = parseRange(raw.headers.get("range"), opening.needleSize);
+    sizes.set(fileId, opening.needleSize);
+    const validators = { etag: opening.headers["etag"] ?? "", modified: NaN }; // when it was written is not told
+    if (isKnown(raw.headers, validators)) {
+      return new Response(null, { status: 304, headers: { etag: validators.etag } });
+    }
+    const range = parseRange(rangeHeader(raw.headers, validators), opening.needleSize);
     const headers: Record<string, string> = {
-      "content-type": "application/octet-stream",
-      "x-content-type-options": "nosniff",
-      "accept-ranges": "bytes",
-      "content-length": String(range.length),
+      ...needleHeaders(range.length),
       ...opening.headers,
       ...(range.partial
         ? { "content-range": `bytes ${range.offset}-${range.offset + range.length - 1}/${opening.needleSize}` }
@@ -53,13 +70,55 @@ export function needleRoutes(service: Service): Hono<{ Bindings: Bindings }> {
   return app;
 }
 
+function asksForAll({ env, req: { raw } }: Asked): boolean {
+  if (raw.method !== "GET") return false;
+  const headers = env?.outgoing?.req.headers; // node:http has them at hand, where a Request would first make all of them
+  return SELECTIVE.every((name) => headers === undefined ? !raw.headers.has(name) : headers[name] === undefined);
+}
+
+function needleHeaders(length: number): Record<string, string> {
+  return {
+    "content-type": "application/octet-stream",
+    "x-content-type-options": "nosniff",
+    "accept-ranges": "bytes",
+    "content-length": String(length),
+  };
+}
+
+/** All of a needle that had this size before; undefined where it has another one now. */
+async function readWhole(service: Service, request: ReadRequest, session: Session): Promise<ReadResult | undefined> {
+  try {
+    const result = await service.read(request, session.signal);
+    if (result.needleSize === request.size) return result;
+    result[Symbol.dispose]();
+  } catch (error) {
+    if (!(error instanceof ReadError) || error.code !== "range") throw error;
+  }
+  return undefined;
+}
+
+/** Answers with a result, which is released once its bytes are out of it. */
+function wholeAnswer(service: Service, { env }: Asked, result: ReadResult): Response {
+  using held = new DisposableStack();
+  held.use(result);
+  const headers = { ...needleHeaders(result.needleSize), ...sourceHeaders(result), "etag": etagOf(result) };
+  if (!service.direct.served(env)) return new Response(result.bytes.slice(), { headers });
+  service.direct.admit(result.needleSize);
+  held.move(); // the answer releases it
+  return service.direct.send(env, headers, result);
+}
+
+/** SeaweedFS's own: the checksum in eight digits. */
+function etagOf({ checksum }: Pick<ReadResult, "checksum">): string {
+  return `"${checksum.toString(16).padStart(8, "0")}"`;
+}
+
 /** Learns a needle's size by reading its first byte; with read-ahead that is the read the stream would have begun with. */
 async function open(service: Service, needle: Needle, client: AbortSignal): Promise<Opening> {
   try {
     using result = await service.read({ ...needle, offset: 0, size: 1 }, client);
     const { needleSize, source, checksum } = result;
-    // SeaweedFS's own: the checksum in eight digits.
-    const headers = { ...sourceHeaders(result), "etag": `"${checksum.toString(16).padStart(8, "0")}"` };
+    const headers = { ...sourceHeaders(result), "etag": etagOf(result) };
     return { needleSize, source, checksum, headers };
   } catch (error) {
     // The first byte of a needle that is there can lie outside it only if it has none.

@@ -137,3 +137,53 @@ Deno.test("parseRange() survives any header, and what it gives lies within", () 
     { numRuns: 100_000 },
   );
 });
+
+Deno.test("a needle that was read before is one read, as long as it has the size it had", async () => {
+  const { app, reader } = fakeApp();
+  const reads = async (): Promise<[number, number, number[][]]> => {
+    const from = reader.requests.length;
+    const response = await app.request(PATH);
+    const bytes = new Uint8Array(await response.arrayBuffer());
+    assertEquals(bytes, bytesAt(0, reader.needleSize));
+    assertEquals(response.headers.get("content-length"), String(reader.needleSize));
+    assertEquals([response.headers.get("etag"), response.headers.get("x-source")], ['"0a1b2c3d"', "rdma"]);
+    return [response.status, reader.lent, reader.requests.slice(from).map(({ offset, size }) => [offset, size])];
+  };
+  assertEquals(await reads(), [200, 0, [[0, 1], [0, 1000]]]);
+  assertEquals(await reads(), [200, 0, [[0, 1000]]]);
+  reader.needleSize = 1001; // written anew under its id
+  assertEquals(await reads(), [200, 0, [[0, 1000], [0, 1], [0, 1001]]]);
+  reader.needleSize = 7;
+  assertEquals(await reads(), [200, 0, [[0, 1001], [0, 1], [0, 7]]]);
+  assertEquals(await reads(), [200, 0, [[0, 7]]]);
+  reader.failure = new ReadError("not-found", "it was deleted");
+  assertEquals((await app.request(PATH)).status, 404);
+});
+
+Deno.test("a needle's tag answers what a client has already, and what state it wants", async () => {
+  const { app } = fakeApp();
+  const table: [Record<string, string>, number, string | null][] = [
+    [{ "if-none-match": '"0a1b2c3d"' }, 304, null],
+    [{ "if-none-match": 'W/"0a1b2c3d", "other"' }, 304, null],
+    [{ "if-none-match": '"other"' }, 200, "1000"],
+    [{ "if-match": '"other"' }, 412, null],
+    [{ "if-match": '"0a1b2c3d"' }, 200, "1000"],
+    [{ "if-modified-since": new Date().toUTCString() }, 200, "1000"],
+    [{ "if-unmodified-since": new Date(0).toUTCString() }, 200, "1000"],
+    [{ "range": "bytes=0-9", "if-range": '"0a1b2c3d"' }, 206, "10"],
+    [{ "range": "bytes=0-9", "if-range": '"other"' }, 200, "1000"],
+  ];
+  for (let time = 0; time < 2; time++) { // not known, and then known
+    for (const [headers, status, length] of table) {
+      const response = await app.request(PATH, { headers });
+      assertEquals(
+        [response.status, response.headers.get("content-length")],
+        [status, length],
+        JSON.stringify(headers),
+      );
+      if (status !== 412) assertEquals(response.headers.get("etag"), '"0a1b2c3d"');
+      await response.body?.cancel();
+    }
+    await (await app.request(PATH)).body?.cancel();
+  }
+});
