@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { NtStatusError, type SmbFile, type SmbShare } from "../../src/smb/mod.ts";
+import { NtStatusError } from "../../src/smb/mod.ts";
 import { NtStatus } from "../../src/smb/wire/status.ts";
 import { assertEquals, assertRejects } from "../assert.ts";
 import { testWith } from "../capabilities.ts";
@@ -25,14 +25,19 @@ async function giveUp({ samba, server }: SmbStage, start: (signal: AbortSignal) 
   await givenUp;
 }
 
-/** The file, with nobody else having it; undefined while somebody has. */
-async function openAlone(share: SmbShare, path: string): Promise<SmbFile | undefined> {
-  try {
-    return await share.open(path, { write: true, share: 0 });
-  } catch (error) {
-    if (error instanceof NtStatusError && error.status === NtStatus.SHARING_VIOLATION) return undefined;
-    throw error;
-  }
+/**
+ * What `start` resolves to once the server does not answer `status` any more: it may see this before our CLOSE, or unlock,
+ * which cannot leave before its answer to what was given up is here.
+ */
+function once<T>(status: number, start: () => Promise<T>): Promise<{ value: T }> {
+  return eventually("what was given up is undone", async () => {
+    try {
+      return { value: await start() };
+    } catch (error) {
+      if (error instanceof NtStatusError && error.status === status) return undefined;
+      throw error;
+    }
+  });
 }
 
 await testWith(
@@ -43,8 +48,8 @@ await testWith(
     const { share } = stage;
     await put(share, "file", pattern(10));
     await giveUp(stage, (signal) => share.open("file", { write: true, signal }));
-    // The server may see this before our CLOSE, which cannot leave before its answer to what was given up is here.
-    await using file = await eventually("it can be opened for oneself", () => openAlone(share, "file"));
+    const alone = () => share.open("file", { write: true, share: 0 });
+    await using file = (await once(NtStatus.SHARING_VIOLATION, alone)).value;
     assertEquals(file.size, 10);
   },
 );
@@ -64,7 +69,8 @@ await testWith(
       await share.mkdir("folder");
       await giveUp(stage, start);
       await share.remove("folder");
-      await assertStatus(() => share.stat("folder"), NtStatus.OBJECT_NAME_NOT_FOUND);
+      const gone = () => assertStatus(() => share.stat("folder"), NtStatus.OBJECT_NAME_NOT_FOUND);
+      await eventually("it is gone", () => gone().then(() => true, () => undefined));
     }
   },
 );
@@ -77,5 +83,5 @@ await testWith(["samba"], "a range that was locked all the same is unlocked agai
   await using one = await share.open("file", everybody);
   await using other = await share.open("file", everybody);
   await giveUp(stage, (signal) => one.lock(0, 10, { wait: true, signal }));
-  await other.lock(0, 10);
+  await once(NtStatus.LOCK_NOT_GRANTED, () => other.lock(0, 10));
 });
