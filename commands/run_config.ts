@@ -7,8 +7,8 @@ import { ConfigError, reasonOf } from "../src/rdma/errors.ts";
 import { accessFileChecks } from "./access_files.ts";
 import { type Arguments, type Context, SilentFailure } from "./command.ts";
 import { type ConfigFile, ConfigProblems, readFileOf } from "./config/file.ts";
-import { ALL_SETTINGS } from "./config/serve_settings.ts";
-import { find, type Sources } from "./config/settings.ts";
+import { EVERY_SETTING } from "./config/engine_settings.ts";
+import { find, type Setting, type Sources } from "./config/settings.ts";
 import type { SmbServerConfig } from "./config/smb.ts";
 import { checkFolders } from "./open_serve.ts";
 import { serveOptions } from "./serve_options.ts";
@@ -58,8 +58,8 @@ async function read(path: string | undefined, given: Arguments, { environment }:
 
 /** Checks every setting, and then, where they make sense, whatever they name. */
 async function checkFound(problems: string[], found: Awaited<ReturnType<typeof read>>): Promise<void> {
-  for (const setting of Object.values(ALL_SETTINGS)) {
-    const { texts, origin } = find(setting, found);
+  for (const setting of EVERY_SETTING) {
+    const { texts, origin } = find(setting, sourcesOf(setting, found));
     await tried(problems, () => setting.read(origin, texts));
   }
   if (problems.length > 0) return;
@@ -84,9 +84,14 @@ async function tried<T>(problems: string[], step: () => T | Promise<T>): Promise
   }
 }
 
-function decided(sources: Sources): Record<string, Decided> {
-  const entries = Object.values(ALL_SETTINGS).map((setting): [string, Decided] => {
-    const { texts, origin } = find(setting, sources);
+/** The flags are serve's: an engine's settings are looked at without. */
+function sourcesOf({ section }: Setting<unknown>, found: Sources): Sources {
+  return section === "engine" ? { ...found, given: { values: () => [] } } : found;
+}
+
+function decided(found: Sources): Record<string, Decided> {
+  const entries = EVERY_SETTING.map((setting): [string, Decided] => {
+    const { texts, origin } = find(setting, sourcesOf(setting, found));
     const [first = "", ...more] = texts.map(withoutPassword);
     const key = `${setting.section}.${setting.key}`;
     return [key, { value: setting.several ? [first, ...more].filter(Boolean) : first, from: shortened(origin) }];

@@ -3,19 +3,10 @@
  *
  * @module
  */
-import type { Arguments, Command, Context, Flag } from "./command.ts";
+import type { Arguments, Command, Context } from "./command.ts";
 import { CONFIG_VARIABLE } from "./config/file.ts";
 import { ALL_SETTINGS, SERVE_SETTINGS } from "./config/serve_settings.ts";
-import { find, flagsOf } from "./config/settings.ts";
-
-/** The flag of every command that reads the configuration file for a service. */
-export const CONFIG_FLAG: Readonly<Record<string, Flag>> = {
-  "config": {
-    type: "string",
-    value: "FILE",
-    help: "the configuration, TOML or JSON: any of these, and SMB servers for /v1/smb",
-  },
-};
+import { CONFIG_FLAG, find, flagsOf } from "./config/settings.ts";
 
 /** What an engine's address begins with where it is a Unix socket's path. To connect takes the right to write to it. */
 const SOCKET = "unix:";

@@ -7,12 +7,10 @@ import type { Arguments, Context } from "./command.ts";
 import { type ConfigFile, readFileOf } from "./config/file.ts";
 import { ALL_SETTINGS, type ServeValues } from "./config/serve_settings.ts";
 import { resolve } from "./config/settings.ts";
+import { type IwarpSetting, withProviderChoice } from "./config/volume_settings.ts";
 import type { SmbConfig } from "./config/smb.ts";
 import type { ProviderChoice } from "./provider_flags.ts";
 import type { Reload } from "./reload.ts";
-
-/** Settings that {@linkcode ProviderChoice} has in a shape of its own. */
-type IwarpSetting = "crc" | "iwarpProfile" | "iwarpKeepalive" | "iwarpTimeout";
 
 /** What `verbena serve` was asked to do: the settings of config/serve_settings.ts, and what else the file says. */
 export interface ServeOptions extends ProviderChoice, Omit<ServeValues, keyof ProviderChoice | IwarpSetting> {
@@ -28,14 +26,8 @@ export function serveOptions(
   environment: Context["environment"] = () => undefined,
   file?: ConfigFile,
 ): ServeOptions {
-  const { crc, iwarpProfile, iwarpKeepalive, iwarpTimeout, ...values } = resolve(ALL_SETTINGS, {
-    given,
-    environment,
-    file,
-  });
   return {
-    ...values,
-    iwarp: { crc, profile: iwarpProfile, keepalive: iwarpKeepalive, operationTimeout: iwarpTimeout },
+    ...withProviderChoice(resolve(ALL_SETTINGS, { given, environment, file })),
     smb: file === undefined || file.smb.servers.size === 0 ? undefined : file.smb,
   };
 }

@@ -4,8 +4,8 @@
  * @module
  */
 import { ConfigError, reasonOf } from "../../src/rdma/errors.ts";
+import { EVERY_SETTING } from "./engine_settings.ts";
 import { locate } from "./kinds.ts";
-import { ALL_SETTINGS } from "./serve_settings.ts";
 import type { FileValues, Section } from "./settings.ts";
 import { NO_CONFIG, type SmbConfig, smbConfigOf, type SmbSection } from "./smb.ts";
 
@@ -59,7 +59,7 @@ export class ConfigFile implements FileValues {
   texts(section: Section, key: string): readonly string[] | undefined {
     const value = this.#sections[section]?.[key];
     if (value === undefined) return undefined;
-    const setting = Object.values(ALL_SETTINGS).find((each) => each.section === section && each.key === key);
+    const setting = EVERY_SETTING.find((each) => each.section === section && each.key === key);
     const texts = (Array.isArray(value) ? value : [value]).map(String);
     const located = setting?.kind.locate;
     return located === undefined ? texts : texts.map((text) => located(text, this.#folder));

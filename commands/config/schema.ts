@@ -9,9 +9,9 @@ import { resolveSmbSettings, SMB_SETTINGS, type SmbSettings } from "../../src/sm
 import { isComponent } from "../../src/smb/wire/names.ts";
 import { suggest } from "../command.ts";
 import { LOGONS } from "../smb_flags.ts";
+import { EVERY_SETTING } from "./engine_settings.ts";
 import type { Form } from "./kinds.ts";
-import { ALL_SETTINGS } from "./serve_settings.ts";
-import { SECTIONS, type Settings } from "./settings.ts";
+import { SECTIONS } from "./settings.ts";
 
 /** A key's value, whatever it is, by a dialect of JSON Schema's own. */
 type Document = Readonly<Record<string, unknown>>;
@@ -45,9 +45,9 @@ function wholeNumber(least: number, most: number, error: string): z.ZodType<numb
 }
 
 /** A section made of settings. */
-function sectionSchema(settings: Settings, section: string): z.ZodType {
+function sectionSchema(section: string): z.ZodType {
   const shape: Record<string, z.ZodType> = {};
-  for (const setting of Object.values(settings)) {
+  for (const setting of EVERY_SETTING) {
     if (setting.section !== section) continue;
     const item = formSchema(setting.kind.form);
     const value = setting.several ? z.union([item, z.array(item)], { error: "want a text, or a list of texts" }) : item;
@@ -118,7 +118,7 @@ function wantObject(): string {
 
 /** The whole file. */
 export const configSchema: z.ZodType<Document> = z.strictObject({
-  ...Object.fromEntries(SECTIONS.map((section) => [section, sectionSchema(ALL_SETTINGS, section)])),
+  ...Object.fromEntries(SECTIONS.map((section) => [section, sectionSchema(section)])),
   smb: smbSchema,
 }, { error: wantObject });
 

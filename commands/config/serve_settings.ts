@@ -3,15 +3,11 @@
  *
  * @module
  */
-import { LOG_LEVELS } from "../../routes/log.ts";
 import { DEFAULT_ANONYMOUS } from "../../src/access/nearby.ts";
-import { CRC_MODES, IWARP_PROFILES, parseAddress, parseEngineAddress, PROVIDERS } from "../values.ts";
-import { anyText, apiPath, choice, type Kind, locate, network, number, origin, path, text } from "./kinds.ts";
+import { parseAddress, parseEngineAddress } from "../values.ts";
+import { anyText, apiPath, type Kind, locate, network, number, origin, path, text } from "./kinds.ts";
 import { many, maybe, one, type ValuesOf } from "./settings.ts";
-
-/** An hour and a day in milliseconds: the longest that timers are set to. */
-const HOUR = 3_600_000;
-const DAY = 86_400_000;
+import { HOUR, volumeSettings } from "./volume_settings.ts";
 
 /** An engine's address; a socket's path is relative to the file that names it. */
 const engine: Kind<ReturnType<typeof parseEngineAddress>> = {
@@ -22,15 +18,11 @@ const engine: Kind<ReturnType<typeof parseEngineAddress>> = {
 
 /** What `verbena serve` serves, and how. */
 export const SERVE_SETTINGS = {
+  ...volumeSettings("serve"),
   listen: one("serve.listen", text(parseAddress), {
     value: "HOST:PORT",
     fallback: "127.0.0.1:8081",
     help: "where HTTP listens; port 0: any",
-  }),
-  directories: many("serve.dir", path, { value: "DIR", help: "serve this SeaweedFS volume directory; repeatable" }),
-  indexDirectory: maybe("serve.indexDir", path, {
-    value: "DIR",
-    help: "where the .idx files are (beside the .dat files)",
   }),
   engines: many("serve.engine", engine, {
     value: "ADDRESS",
@@ -45,36 +37,6 @@ export const SERVE_SETTINGS = {
     live: true,
     help: "SeaweedFS's jwt.signing.read.key, for those reads and for tokens that SeaweedFS signed",
   }),
-  provider: one("serve.provider", choice(PROVIDERS), {
-    value: "NAME",
-    fallback: "auto",
-    help: "what moves the bytes: auto, verbs or iwarp",
-  }),
-  crc: one("serve.crc", choice(CRC_MODES), {
-    value: "MODE",
-    fallback: "auto",
-    help: "CRCs of iWARP frames: auto, on or off",
-  }),
-  iwarpProfile: one("serve.iwarpProfile", choice(IWARP_PROFILES), {
-    value: "NAME",
-    fallback: "software",
-    help: "whom iWARP frames suit: software or hardware",
-  }),
-  iwarpKeepalive: one("serve.iwarpKeepalive", number(0, DAY), {
-    value: "MS",
-    fallback: "30000",
-    help: "silence before an iWARP peer is asked for life; 0: never",
-  }),
-  iwarpTimeout: one("serve.iwarpTimeout", number(0, DAY), {
-    value: "MS",
-    fallback: "0",
-    help: "how long work may stand still over iWARP; 0: for ever",
-  }),
-  spin: one("serve.spin", number(0, 1_000_000), {
-    value: "US",
-    fallback: "50",
-    help: "how long verbs poll for completions before they sleep",
-  }),
   readAhead: one("serve.readAhead", number(0, 1 << 30), {
     value: "BYTES",
     fallback: "1048576",
@@ -86,16 +48,6 @@ export const SERVE_SETTINGS = {
     help: "reads in progress at once",
   }),
   timeout: one("serve.timeout", number(1, HOUR), { value: "MS", fallback: "4500", help: "how long one read may take" }),
-  grace: one("serve.grace", number(0, HOUR), {
-    value: "MS",
-    fallback: "5000",
-    help: "how long reads in progress are waited for at the end",
-  }),
-  logLevel: one("serve.logLevel", choice(LOG_LEVELS), {
-    value: "LEVEL",
-    fallback: "info",
-    help: "debug, info, warn or error",
-  }),
 };
 
 /** Who may do what. */

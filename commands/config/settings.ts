@@ -8,7 +8,7 @@ import type { Arguments, Flag } from "../command.ts";
 import type { Kind } from "./kinds.ts";
 
 /** The file's sections that are made of settings. */
-export const SECTIONS = ["serve", "access", "http"] as const;
+export const SECTIONS = ["serve", "access", "http", "engine"] as const;
 /** One of {@linkcode SECTIONS}. */
 export type Section = typeof SECTIONS[number];
 
@@ -85,9 +85,19 @@ function common(place: string, { value, help, live = false }: About): Pick<
 > {
   const [section = "", key = ""] = place.split(".");
   const flag = key.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-  const variable = `VERBENA_${flag.replaceAll("-", "_").toUpperCase()}`;
+  const prefix = section === "engine" ? "VERBENA_ENGINE" : "VERBENA"; // a service and an engine may share an environment
+  const variable = `${prefix}_${flag.replaceAll("-", "_").toUpperCase()}`;
   return { section: section as Section, key, flag, variable, value, help, live };
 }
+
+/** The flag of a service that reads the configuration file. */
+export const CONFIG_FLAG: Readonly<Record<string, Flag>> = {
+  "config": {
+    type: "string",
+    value: "FILE",
+    help: "the configuration, TOML or JSON: any of these, and SMB servers for /v1/smb",
+  },
+};
 
 /** The flags of settings. */
 export function flagsOf(settings: Settings): Record<string, Flag> {

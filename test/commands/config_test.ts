@@ -2,7 +2,10 @@ import { runCli } from "../../commands/cli.ts";
 import { configCommand } from "../../commands/config.ts";
 import { ConfigFile, ConfigProblems } from "../../commands/config/file.ts";
 import { problemsOf } from "../../commands/config/schema.ts";
+import { EVERY_SETTING } from "../../commands/config/engine_settings.ts";
 import { ALL_SETTINGS } from "../../commands/config/serve_settings.ts";
+import { engineCommand } from "../../commands/engine.ts";
+import { engineOptions } from "../../commands/engine_options.ts";
 import { serveCommand } from "../../commands/serve.ts";
 import { serveOptions } from "../../commands/serve_options.ts";
 import { Arguments, readArguments } from "../../commands/command.ts";
@@ -127,7 +130,7 @@ Deno.test("a file is read strictly: what it does not know is an error that names
   const table: [unknown, string | RegExp][] = [
     [[], "the file: got [], want an object"],
     [{ smbx: {} }, "smbx: unknown key; did you mean smb?"],
-    [{ volumes: {} }, "volumes: unknown key; want serve, access, http, smb"],
+    [{ volumes: {} }, "volumes: unknown key; want serve, access, http, engine, smb"],
     [{ serve: { lisen: "x" } }, "serve.lisen: unknown key; did you mean listen?"],
     [{ serve: 5 }, "serve: got 5, want an object"],
     [{ serve: { timeout: "5" } }, 'serve.timeout: got "5", want a whole number from 1 to 3600000'],
@@ -190,13 +193,14 @@ Deno.test("no two settings share a flag or a variable, and each is in serve's he
 });
 
 Deno.test("the roles may read Verbena's own variables and no others, and the services not the password of others", () => {
-  const { client, compiled, config, token, serve, "serve-rdma": serveRdma, launch } = configuration.permissions;
+  const { client, compiled, config, token, serve, "serve-rdma": serveRdma, engine, launch } = configuration.permissions;
   for (const { env } of [client, compiled, config, token]) assertEquals(env, ["VERBENA_*"]);
   for (const { env } of [serve, serveRdma]) {
     assertEquals(env, { allow: ["VERBENA_*"], deny: ["VERBENA_SMB_PASSWORD"] });
   }
+  assertEquals(engine.env, ["VERBENA_CONFIG", "VERBENA_ENGINE_*"]);
   assertEquals(launch.env, ["VERBENA_CONFIG", "VERBENA_ENGINE", "VERBENA_PROVIDER"]); // what decides a role
-  const variables = [...Object.values(SMB_SETTINGS), ...Object.values(ALL_SETTINGS)].map(({ variable }) => variable);
+  const variables = [...Object.values(SMB_SETTINGS), ...EVERY_SETTING].map(({ variable }) => variable);
   for (const variable of variables) assert(/^VERBENA_[A-Z_]+$/.test(variable), variable);
   assertEquals(new Set(variables).size, variables.length);
 });
@@ -254,7 +258,7 @@ Deno.test("verbena config check --json is the same for programs", async () => {
   assertEquals([code, file, problems], [0, "@/v.json", []]);
   assertEquals(settings["http.cors"], { value: ["https://a.example"], from: "VERBENA_CONFIG @/v.json" });
   assertEquals(settings["serve.timeout"], { value: "4500", from: "default" });
-  assertEquals(Object.keys(settings).length, Object.keys(ALL_SETTINGS).length);
+  assertEquals(Object.keys(settings).length, EVERY_SETTING.length);
 });
 
 Deno.test("verbena config check tells all that is wrong, and exits with 2", async () => {
@@ -301,7 +305,7 @@ Deno.test("verbena config schema prints JSON Schema that knows every key", async
     "https://json-schema.org/draft/2020-12/schema",
     false,
   ]);
-  for (const { section, key, help } of Object.values(ALL_SETTINGS)) {
+  for (const { section, key, help } of EVERY_SETTING) {
     assertMatch(schema.properties[section].properties[key].description, help);
   }
   assertEquals(schema.properties.smb.properties.servers.additionalProperties.properties.port, {
@@ -319,4 +323,22 @@ Deno.test("verbena config refuses an action it does not know, and arguments it d
   assertEquals((await config({}, ["schema", "x"])).reported, [
     'verbena config: schema: unexpected argument "x"; see verbena config --help',
   ]);
+});
+
+Deno.test("an engine has a section and variables of its own, beside a service's", async () => {
+  const text = '[serve]\nlisten = "127.0.0.1:80"\n[engine]\ndir = "v"\nsocket = "e.sock"\ncrc = "on"\n';
+  const file = await ConfigFile.parse(text, "v.toml", "/etc/v.toml");
+  const variables: Record<string, string> = { VERBENA_LISTEN: "127.0.0.1:81", VERBENA_ENGINE_GRACE: "7" };
+  const options = engineOptions(NO_FLAGS, (name) => variables[name], file);
+  const { directories, socket, listen, grace, iwarp } = options;
+  assertEquals([directories, socket, listen, grace, iwarp.crc], [["/etc/v"], "/etc/e.sock", undefined, 7, "on"]);
+  assertEquals(engineOptions(readArguments(engineCommand, ["--dir", "x"])).listen, { hostname: "::", port: 18515 });
+  assertThrows(() => engineOptions(NO_FLAGS), ConfigError, "--dir is missing");
+  const wrong = await config({ "v.toml": '[engine]\nlisten = "a b"\n' }, [
+    "check",
+    "@/v.toml",
+    "--listen",
+    "127.0.0.1:1",
+  ]);
+  assertMatch(wrong.reported.join(), 'v.toml: engine.listen: got "a b", want HOST or HOST:PORT');
 });

@@ -63,7 +63,7 @@ Deno.test("a hang-up has keys, revoked tokens, users and limits read anew, and t
     }[serve]\nlisten = "127.0.0.1:1"\ncrc = "on"\ngrace = 9\n`,
   );
   const { level, needs_restart } = await stage.hangup();
-  assertEquals([level, needs_restart], ["info", "serve.listen, serve.crc"]); // the flag decides of grace
+  assertEquals([level, needs_restart], ["info", "serve.crc, serve.listen"]); // the flag decides of grace
   const [{ options, access } = { options: undefined, access: undefined }] = stage.applied;
   assertEquals([options?.rate, options?.smb?.servers.get("nas")?.user], [2, "bob"]);
   assertEquals([access?.keys?.signing?.id, [...access?.revoked ?? []]], [two.kid, ["a", "b"]]);
