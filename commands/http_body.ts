@@ -7,6 +7,9 @@ import { Buffer } from "node:buffer";
 import type { ServerResponse } from "node:http";
 import { textOf } from "../routes/text_answer.ts";
 
+/** Milliseconds in which a client must take what came before a body failed. */
+const BROKEN_LINGER = 1_000;
+
 /** A response that has a body. */
 type WithBody = Response & { body: ReadableStream<Uint8Array> };
 
@@ -58,6 +61,7 @@ async function sendBody(
   };
   socket.on("close", onClose);
   outgoing.on("drain", () => wake());
+  reader.closed.catch(() => wake()); // it failed, while its client takes nothing
   try {
     if (socket.destroyed) return onClose();
     outgoing.writeHead(response.status, headers);
@@ -69,6 +73,8 @@ async function sendBody(
     }
     outgoing.end();
   } catch {
+    const timer = setTimeout(() => socket.destroy(), BROKEN_LINGER); // not all clients take what came before
+    socket.on("close", () => clearTimeout(timer));
     socket.destroySoon();
   } finally {
     socket.off("close", onClose);

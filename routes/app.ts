@@ -101,6 +101,8 @@ function attend(
   }
   const preflight = cors.preflight(request);
   if (preflight !== undefined) return preflight;
+  // An answer that a route writes by itself is on its way when the route is done.
+  for (const [name, value] of Object.entries(allowed)) env?.outgoing?.setHeader(name, value);
   const response = route();
   const finish = (answer: Response): Response => answer === ALREADY_SENT ? answer : secure(answer, allowed);
   return response instanceof Promise ? response.then(finish) : finish(response);

@@ -38,10 +38,22 @@ export function streamRange(
 ): ReadableStream<Uint8Array> {
   const end = request.offset + request.size;
   let { offset } = request;
+  let reading = false;
   return new ReadableStream<Uint8Array>({
+    start(controller): void {
+      // One whose client takes nothing would not hear of its end before its client does.
+      session.signal.addEventListener("abort", () => {
+        if (reading) return;
+        session[Symbol.dispose]();
+        service.breakOff(session.request, session.signal.reason);
+        controller.error(session.signal.reason);
+      });
+    },
     async pull(controller): Promise<void> {
+      reading = true;
       const piece = first ??
         await readPiece(service, { ...request, offset, size: Math.min(PIECE_SIZE, end - offset) }, promised, session);
+      reading = false;
       first = undefined;
       offset += piece.byteLength;
       session.bytes += piece.byteLength;

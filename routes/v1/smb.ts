@@ -158,8 +158,18 @@ function streamFile(
     await next?.catch(() => {}); // its memory is in use until then
     await held.disposeAsync();
   };
+  let reading = false;
   return new ReadableStream<Uint8Array>({
+    start(controller): void {
+      session.signal.addEventListener("abort", () => {
+        if (reading) return;
+        controller.error(session.signal.reason);
+        service.breakOff(session.request, session.signal.reason);
+        end().catch(() => {});
+      });
+    },
     async pull(controller): Promise<void> {
+      reading = true;
       try {
         const piece = await (next ?? readPiece(file, offset, last, signal));
         offset += piece.length;
@@ -175,6 +185,8 @@ function streamFile(
         service.breakOff(session.request, error);
         await end().catch(() => {});
         throw error;
+      } finally {
+        reading = false;
       }
     },
     async cancel(): Promise<void> {

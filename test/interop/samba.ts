@@ -100,7 +100,13 @@ export class Samba implements AsyncDisposable {
 
   async #signal(name: "STOP" | "CONT"): Promise<void> {
     const pid = String(this.#process?.pid);
-    await run("kill", [`-${name}`, pid, ...await outputOf("pgrep", ["-P", pid])]);
+    for (const each of [pid, ...await outputOf("pgrep", ["-P", pid])]) {
+      try {
+        Deno.kill(Number(each), `SIG${name}`);
+      } catch (error) {
+        if (each === pid || !(error instanceof Deno.errors.NotFound)) throw error; // it served a connection that is over
+      }
+    }
   }
 
   async #launch(): Promise<void> {

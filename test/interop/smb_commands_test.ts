@@ -218,7 +218,7 @@ await testWith(
   async () => {
     await using stage = await CommandStage.start();
     const share = stage.samba.path();
-    await writeRandom(`${stage.folder}/big`, 200 * MIB);
+    await writeRandom(`${stage.folder}/big`, 400 * MIB);
     const args = ["cp", "--resume", `${stage.folder}/big`, stage.url()];
     await using killed = stage.spawn(args);
     await breakOff(killed, share, 40 * MIB, () => killed.signal("SIGKILL"));

@@ -199,6 +199,22 @@ Deno.test("a client that takes nothing of its answers for the stall timeout is c
   for (const { body } of answersIn(await readToEnd(connection))) assertBytesAt(body, 0);
 });
 
+Deno.test("a session that is cancelled ends although its client takes nothing", async () => {
+  await using server = await Server.start();
+  using connection = await server.connect();
+  await write(connection, "GET /v1/needles/3,01637037d6 HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  await server.settled();
+  const sessions = `http://127.0.0.1:${server.port}/v1/sessions`;
+  const [session] = (await (await fetch(sessions)).json()).sessions;
+  const cancelled = await fetch(`${sessions}/${session.id}`, { method: "DELETE" });
+  await cancelled.body?.cancel();
+  assertEquals(cancelled.status, 204);
+  assertEquals((await (await fetch(sessions)).json()).sessions, []);
+  await pause(1_500); // what it could still take it has not taken
+  const { length } = await readToEnd(connection).catch(() => new Uint8Array());
+  assert(length < 64 << 20, `${length} bytes of 64 MiB`);
+});
+
 Deno.test("a client whose answer takes longer than the stall timeout is not cut off", async () => {
   await using server = await Server.start(5_000, { stallTimeout: 20 });
   server.reader.gate = pause(100);

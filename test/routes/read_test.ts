@@ -17,8 +17,12 @@ Deno.test("/read by file id answers exactly the bytes asked for, as weed mount t
   const response = await app.request(path);
   assertEquals(response.status, 200);
   assertEquals(Object.fromEntries(response.headers), {
+    "cache-control": "no-store",
     "content-length": "64",
     "content-type": "application/octet-stream",
+    "cross-origin-resource-policy": "same-origin",
+    "referrer-policy": "no-referrer",
+    "x-content-type-options": "nosniff",
     "x-rdma-used": "true",
     "x-session-id": "b2f1",
     "x-source": "rdma",

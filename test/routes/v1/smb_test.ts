@@ -78,10 +78,13 @@ Deno.test("GET /v1/smb answers a file, with what tells its state", async () => {
   const response = await get();
   assertEquals([response.status, Object.fromEntries(response.headers)], [200, {
     "accept-ranges": "bytes",
+    "cache-control": "private, no-cache",
     "content-length": "1000",
     "content-type": "application/octet-stream",
+    "cross-origin-resource-policy": "same-origin",
     "etag": '"7-3e8-1"',
     "last-modified": LAST_MODIFIED,
+    "referrer-policy": "no-referrer",
     "x-content-type-options": "nosniff",
     "x-transport": "tcp",
   }]);
