@@ -15,7 +15,7 @@ import type { ClientLimits } from "../routes/limits.ts";
  * Answers of one connection that are worked on at once. A pipeline's later requests wait, and what follows them is not
  * read, so that one client's are no more than this whatever it sends.
  */
-export const MAX_PIPELINED = 16;
+export const MAX_PIPELINED = 4;
 
 /** What takes requests. */
 export type Serve = (incoming: IncomingMessage, outgoing: ServerResponse) => void;

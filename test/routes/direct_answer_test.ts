@@ -1,4 +1,5 @@
 import { type HttpOptions, serveHttp } from "../../commands/http.ts";
+import { MAX_PIPELINED } from "../../commands/http_connections.ts";
 import { MAX_DIRECT_BYTES } from "../../routes/direct_answer.ts";
 import { silentLog } from "../../routes/log.ts";
 import type { Limits } from "../../routes/service.ts";
@@ -152,15 +153,15 @@ for (const size of SIZES) {
 
 Deno.test("registered memory is held while a client does not read, and comes back when it goes away", async () => {
   await using server = await Server.start();
-  const connections = await Promise.all(Array.from({ length: 8 }, () => server.connect()));
+  const connections = await Promise.all(Array.from({ length: 16 }, () => server.connect()));
   for (const connection of connections) {
-    for (let n = 0; n < 8; n++) await write(connection, readRequest(n, 1 << 20));
+    for (let n = 0; n < MAX_PIPELINED; n++) await write(connection, readRequest(n, 1 << 20));
   }
   const lent = await server.settled();
   assert(lent > 0 && lent <= MAX_DIRECT_BYTES >> 20, `${lent} lent`);
   for (const connection of connections) connection.close();
   await server.released();
-  assertEquals(server.reader.requests.length, 64);
+  assertEquals(server.reader.requests.length, 16 * MAX_PIPELINED);
 });
 
 Deno.test("an answer beyond the bytes that may wait for sockets is copied: nothing is refused or wrong", async () => {
@@ -192,8 +193,8 @@ Deno.test("no more waits for clients that do not take it than the ceiling says; 
 Deno.test("a client that takes nothing of its answers for the stall timeout is cut off, and its memory comes back", async () => {
   await using server = await Server.start(5_000, { stallTimeout: 200 });
   using connection = await server.connect();
-  await write(connection, readRequest(0, 1 << 20).repeat(16));
-  while (server.reader.requests.length < 16) await pause(1);
+  await write(connection, readRequest(0, 1 << 20).repeat(MAX_PIPELINED));
+  while (server.reader.requests.length < MAX_PIPELINED) await pause(1);
   assert(server.reader.lent > 0);
   await server.released();
   for (const { body } of answersIn(await readToEnd(connection))) assertBytesAt(body, 0);
@@ -239,12 +240,12 @@ Deno.test("a read whose client left before the bytes came is released", async ()
 Deno.test("a stop lets an answer on its way to a slow client arrive whole", async () => {
   const server = await Server.start();
   using connection = await server.connect();
-  await write(connection, readRequest(0, 1 << 20).repeat(16));
+  await write(connection, readRequest(0, 1 << 20).repeat(MAX_PIPELINED));
   await server.settled();
   server.stop();
   await pause(50);
   const answers = answersIn(await readToEnd(connection));
-  assertEquals(answers.length, 16);
+  assertEquals(answers.length, MAX_PIPELINED);
   for (const { body } of answers) {
     assertEquals(body.length, 1 << 20);
     assertBytesAt(body, 0);
