@@ -61,8 +61,11 @@ async function sendBody(
   };
   socket.on("close", onClose);
   outgoing.on("drain", () => wake());
+  outgoing.on("socket", () => wake());
   reader.closed.catch(() => wake()); // it failed, while its client takes nothing
   try {
+    // An answer that waits behind others has no socket yet: what it would hold meanwhile is not read.
+    while (outgoing.socket === null && !socket.destroyed) await new Promise<void>((resolve) => wake = resolve);
     if (socket.destroyed) return onClose();
     outgoing.writeHead(response.status, headers);
     for (;;) {

@@ -62,11 +62,21 @@ export function requestOf(incoming: IncomingMessage, outgoing: ServerResponse, h
   return new IncomingRequest(incoming, outgoing, incoming.method ?? "GET", url) as unknown as Request;
 }
 
+// Most requests of a service name it by the same.
+let lastHost = "";
+
+function isPlainHost(host: string): boolean {
+  if (host === lastHost) return true;
+  if (!PLAIN_HOST.test(host) || !URL.canParse(`http://${host}/`)) return false;
+  lastHost = host;
+  return true;
+}
+
 /** The URL of a request's target, normalised as `new Request()` would. */
 function urlOf(target: string, host: string): string | undefined {
-  if (PLAIN_TARGET.test(target) && !target.includes("/.") && PLAIN_HOST.test(host)) return `http://${host}${target}`;
+  if (PLAIN_TARGET.test(target) && !target.includes("/.") && isPlainHost(host)) return `http://${host}${target}`;
   const text = target.startsWith("/") ? `http://${host}${target}` : target; // the absolute form, as of a proxy
-  if (/[\s/?#@\\]/.test(host) || !/^https?:\/\//i.test(text) || !URL.canParse(text)) return undefined;
+  if (host === "" || /[\s/?#@\\]/.test(host) || !/^https?:\/\//i.test(text) || !URL.canParse(text)) return undefined;
   const url = new URL(text);
   return url.username === "" && url.password === "" ? url.href : undefined;
 }

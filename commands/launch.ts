@@ -39,7 +39,7 @@ export async function launch(
   args: readonly string[],
   writes: readonly string[] = [],
 ): Promise<number> {
-  const granted = writes.filter((path) => !path.includes(",")); // which would part one path into two
+  const granted = writes.filter((path) => path !== "" && !path.includes(",")); // which would part one path into two
   const child = new Deno.Command("deno", {
     args: [
       "run",

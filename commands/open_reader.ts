@@ -67,7 +67,9 @@ async function withFallback(reader: NeedleReader, options: ServeOptions): Promis
   const { masters, readKeyFile, timeout } = options;
   const readKey = readKeyFile === undefined ? undefined : await readKeyOf(readKeyFile);
   const master = new MasterClient(masters.map((each) => each.includes("://") ? each : `http://${each}`));
-  return new FallbackReader(reader, new VolumeServerReader(master, readKey === undefined ? {} : { readKey }), timeout);
+  const volumeServers = new VolumeServerReader(master, readKey === undefined ? {} : { readKey });
+  options.reload?.onReload(({ access }) => volumeServers.replaceReadKey(access.seaweedReadKey));
+  return new FallbackReader(reader, volumeServers, timeout);
 }
 
 async function readKeyOf(path: string): Promise<string> {

@@ -22,6 +22,7 @@ export class Reload {
   readonly #load: () => Promise<Loaded>;
   readonly #listeners: ((loaded: Loaded) => void)[] = [];
   #options: ServeOptions;
+  #last: Loaded | undefined;
   #under: Promise<void> = Promise.resolve();
 
   /**
@@ -35,9 +36,13 @@ export class Reload {
     this.#load = load;
   }
 
-  /** Has `apply` called with what changed from then on. It must not throw: what can fail was tried before. */
+  /**
+   * Has `apply` called with what changed from then on, and with what has changed since the start. It must not throw: what
+   * can fail was tried before.
+   */
   onReload(apply: (loaded: Loaded) => void): void {
     this.#listeners.push(apply);
+    if (this.#last !== undefined) apply(this.#last);
   }
 
   /** Reads the configuration and has it applied, one at a time, and tells the log how that went. Never rejects. */
@@ -49,6 +54,7 @@ export class Reload {
     try {
       const loaded = await this.#load();
       const waiting = fixedDifferences(this.#options, loaded.options);
+      this.#last = loaded;
       for (const apply of this.#listeners) apply(loaded);
       log.write("info", "the configuration was read anew: keys, users and limits hold from now on", {
         ...(waiting.length === 0 ? {} : { needs_restart: waiting.join(", ") }),

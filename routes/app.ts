@@ -9,6 +9,7 @@ import { benchmarkRoutes } from "./benchmark.ts";
 import { cleanupRoutes } from "./cleanup.ts";
 import { descriptionRoutes } from "./description.ts";
 import { ALREADY_SENT } from "./direct_answer.ts";
+import { shownPath } from "./failures.ts";
 import { addressOf, type Bindings } from "./guard.ts";
 import { secure } from "./headers.ts";
 import { healthRoutes } from "./health.ts";
@@ -97,7 +98,7 @@ function attend(
   const refusal = clients.admit(address, clock.elapsed());
   if (refusal !== undefined) {
     service.failures.add(request, address, refusal);
-    return secure(refuse(new URL(request.url).pathname, refusal), allowed);
+    return secure(refuse(shownPath(request), refusal), allowed);
   }
   const preflight = cors.preflight(request);
   if (preflight !== undefined) return preflight;
@@ -118,9 +119,9 @@ function logFailure(service: Service, error: unknown, refusal: HttpError, reques
   if (!service.log.enabled(level)) return;
   service.log.write(level, "request failed", {
     method: request.method,
-    url: request.url,
+    path: shownPath(request),
     status: refusal.status,
-    reason: reasonOf(error),
+    reason: reasonOf(error instanceof HttpError ? error.cause ?? error : error),
     stack: level === "error" && error instanceof Error ? error.stack : undefined,
   });
 }

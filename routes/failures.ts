@@ -17,7 +17,7 @@ export const MAX_AUDIT_LINES = 20;
 const MAX_PATH = 256;
 
 /** The cookie of a file id, which opens the needle. */
-const COOKIE = /\b(\d{1,10},[0-9a-f]+?)[0-9a-f]{8}\b/gi;
+const COOKIE = /\b(\d{1,10}[,/][0-9a-f]+?)[0-9a-f]{8}(?![0-9a-f])/gi;
 
 /** A request that failed. */
 export interface Failure {
@@ -109,7 +109,18 @@ function pathOf(request: Request): string {
   const { url } = request;
   const from = url.indexOf("/", url.indexOf("://") + 3);
   const [path = "/"] = (from < 0 ? "/" : url.slice(from, from + MAX_PATH * 2)).split(/[?#]/);
-  return path.slice(0, MAX_PATH);
+  const found = path.slice(0, MAX_PATH);
+  if (!found.includes("%")) return found;
+  try {
+    return decodeURIComponent(found); // as routes are found: what is masked must be seen
+  } catch {
+    return found.split("/").slice(0, 3).join("/");
+  }
+}
+
+/** What a request asked for, as a log may have it: without query, cookie and the names of files. */
+export function shownPath(request: Request): string {
+  return masked(pathOf(request));
 }
 
 /** A path that gives nothing away: no cookie of a needle, which opens it, and no name of a file. */

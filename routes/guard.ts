@@ -24,6 +24,19 @@ export interface Caller {
   readonly grant: Grant | undefined;
 }
 
+/** What proxies say of whom they ask for. */
+const PROXIED = [
+  "forwarded",
+  "x-forwarded-for",
+  "x-forwarded-host",
+  "x-forwarded-proto",
+  "via",
+  "x-real-ip",
+  "x-client-ip",
+  "true-client-ip",
+  "cf-connecting-ip",
+];
+
 const ANONYMOUS: Caller = { name: "anonymous", grant: undefined };
 
 /** A refusal for want of a right; what is known of who was refused goes with it to the audit log, and not to them. */
@@ -104,7 +117,7 @@ export class Guard {
    */
   #isNearby(asked: Asked): boolean {
     const address = addressOf(asked.env);
-    if (headerOf(asked, "forwarded") !== undefined || headerOf(asked, "x-forwarded-for") !== undefined) return false;
+    if (PROXIED.some((name) => headerOf(asked, name) !== undefined)) return false;
     if (headerOf(asked, "sec-fetch-site") === "cross-site") return false;
     if (this.#access.isTrusted(address)) return true;
     return this.#access.isLoopback(address) && namesMachine(headerOf(asked, "host"));

@@ -36,10 +36,22 @@ export function smbError(error: unknown, client: AbortSignal): unknown {
   const reason = reasonOf(error);
   if (error instanceof NtStatusError) return refusal(STATUSES.get(error.status) ?? 502, reason);
   if (error instanceof ConfigError) return error; // names files of this machine: only the log is told
-  if (error instanceof CapabilityError || error instanceof WireError) return new HttpError(502, reason);
-  if (error instanceof SystemError) return refusal(error.code === "ETIMEDOUT" ? 504 : 503, reason);
-  if (error instanceof VerbsError) return refusal(error.code === "timeout" ? 504 : 503, reason);
+  if (error instanceof CapabilityError || error instanceof WireError) return hidden(502, error);
+  if (error instanceof SystemError) return hidden(error.code === "ETIMEDOUT" ? 504 : 503, error);
+  if (error instanceof VerbsError) return hidden(error.code === "timeout" ? 504 : 503, error);
   return error;
+}
+
+/** A refusal that does not tell where the server is; the log does. */
+function hidden(status: number, error: Error): HttpError {
+  const what = status === 502
+    ? "the SMB server is not understood"
+    : status === 504
+    ? "the SMB server does not answer"
+    : "the SMB server is away";
+  const refused = refusal(status, `${what}: the log has the reason`);
+  refused.cause = error;
+  return refused;
 }
 
 function refusal(status: number, reason: string): HttpError {

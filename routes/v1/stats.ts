@@ -58,8 +58,17 @@ export function statsRoutes(service: Service, snapshots: Snapshots) {
         }
         const headers = { "content-type": "text/event-stream", "cache-control": "no-store", "x-accel-buffering": "no" };
         if (c.req.raw.method === "HEAD") return new Response(null, { headers });
+        // Who may not listen any more, as the token's time is over or it was revoked, is not told any more.
+        const allowed = async (): Promise<boolean> => {
+          try {
+            await service.guard.admit(c, NEED);
+            return true;
+          } catch {
+            return false;
+          }
+        };
         listeners++;
-        return new Response(events(service, snapshots, c.env?.stop, () => listeners--), { headers });
+        return new Response(events(service, snapshots, c.env?.stop, allowed, () => listeners--), { headers });
       },
     );
   for (const path of ["/stats", "/events"]) app.all(path, methodNotAllowed("GET, HEAD"));
@@ -71,6 +80,7 @@ function events(
   service: Service,
   snapshots: Snapshots,
   stop: AbortSignal | undefined,
+  allowed: () => Promise<boolean>,
   ended: () => void,
 ): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder();
@@ -81,7 +91,14 @@ function events(
         if ((controller.desiredSize ?? 0) <= 0) return;
         controller.enqueue(encoder.encode(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`));
       };
-      const timer = setInterval(() => send("snapshot", snapshots.take()), EVENT_INTERVAL);
+      const tick = async (): Promise<void> => {
+        const open = await allowed();
+        if (isOver) return;
+        if (open) send("snapshot", snapshots.take());
+        else close();
+      };
+      let isOver = false;
+      const timer = setInterval(tick, EVENT_INTERVAL);
       const deafen = service.failures.listen((failure: Failure) => send("failure", failure));
       const close = (): void => {
         end();
@@ -89,6 +106,7 @@ function events(
       };
       end = () => {
         end = () => {};
+        isOver = true;
         clearInterval(timer);
         deafen();
         stop?.removeEventListener("abort", close);

@@ -354,6 +354,7 @@ export class EngineClient implements AsyncDisposable {
     const { log } = this.#options;
     const signal = this.#closing.signal;
     const { way, connection } = await this.#connectAnyWay();
+    if (signal.aborted) return await connection.close(0);
     this.connections++;
     const since = performance.now();
     if (way !== this.#road.way) {

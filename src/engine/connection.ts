@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { reasonOf, SystemError, type VerbenaError, WireError } from "../rdma/errors.ts";
+import { reasonOf, SystemError, VerbenaError, WireError } from "../rdma/errors.ts";
 import type { PooledBuffer } from "../rdma/pool.ts";
 import type { Closure } from "../rdma/provider.ts";
 import type { Destination, EngineWay, ReaderChannel } from "./channel.ts";
@@ -141,7 +141,7 @@ export class EngineConnection {
     } catch (error) {
       if (buffer !== undefined) this.#channel.withdraw(id, buffer);
       if (error instanceof SystemError) throw new ReadError("busy", "the engine takes no further requests just now", 1);
-      this.#usable = false;
+      this.fail(error instanceof VerbenaError ? error : new WireError("engine", type, reasonOf(error)));
       throw new ConnectionLost(reasonOf(error));
     }
     this.#pending.set(id, pending);

@@ -35,7 +35,7 @@ export class FrameWriter {
   #messages = 0;
   #bytes = 0;
   #flushing: Promise<void> | undefined;
-  #idle: (() => void) | undefined;
+  readonly #idle = new Set<() => void>();
   #ended = false;
 
   /** Nothing is to be sent yet. A write that fails is told to `failed`, each that begins to `began`. */
@@ -66,8 +66,11 @@ export class FrameWriter {
   /** Fulfilled once all has left, it is over, or `patience` milliseconds have passed. */
   async drained(patience: number): Promise<void> {
     if (this.#flushing === undefined) return;
-    const timer = setTimeout(() => this.#idle?.(), patience);
-    await new Promise<void>((resolve) => this.#idle = resolve);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, patience);
+    this.#idle.add(resolve);
+    await promise;
+    this.#idle.delete(resolve);
     clearTimeout(timer);
   }
 
@@ -104,7 +107,7 @@ export class FrameWriter {
       this.since = Infinity;
       this.#drop(this.#writing.splice(0));
       this.#flushing = undefined;
-      this.#idle?.();
+      for (const resolve of this.#idle) resolve();
     }
   }
 

@@ -40,11 +40,17 @@ export class FrameReader {
   readonly #view = new DataView(this.#buffer.buffer);
   #start = 0; // of what was not looked at yet
   #end = 0;
+  #whole = 0;
   #target: Uint8Array | undefined; // what is left of the piece that is being received
 
   /** Nothing has come. */
   constructor(sink: FrameSink) {
     this.#sink = sink;
+  }
+
+  /** Frames that have come whole. */
+  get whole(): number {
+    return this.#whole;
   }
 
   /** Whether a frame has come in part. */
@@ -68,10 +74,11 @@ export class FrameReader {
   filled(count: number): void {
     if (this.#target !== undefined) {
       this.#target = count < this.#target.length ? this.#target.subarray(count) : undefined;
+      if (this.#target === undefined) this.#whole++;
       return;
     }
     this.#end += count;
-    while (this.#next());
+    while (this.#next()) this.#whole++;
   }
 
   /** Takes the next frame, or as much of it as there is; false when there is no whole message and no piece's beginning. */

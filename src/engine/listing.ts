@@ -37,6 +37,9 @@ export function volumesPage(store: Store, { after }: MessageData<"ListVolumes">)
   };
 }
 
+/** Characters of a collection's name: it is part of a file's. */
+const MAX_COLLECTION_LENGTH = 255;
+
 /** What an engine answers to ListNeedles. Throws Refusal and NeedleError. */
 export async function needlesPage(
   store: Store,
@@ -133,9 +136,11 @@ export function decodeVolumes(
   const volumes = ids.map((id, index) => {
     if (id <= last || id > 0xffff_ffffn) throw wrong("ListVolumesResponse", `id behind ${last}`, id);
     last = id;
+    const collection = collections[index] ?? "";
+    if (collection.length > MAX_COLLECTION_LENGTH) throw wrong("ListVolumesResponse", "collection", collection.length);
     return {
       id: Number(id),
-      collection: collections[index] ?? "",
+      collection,
       version: safe(versions[index]),
       size: safe(sizes[index]),
       needles: safe(needles[index]),

@@ -63,6 +63,7 @@ export class EnginePeer {
   #unanswered = 0; // ranges likewise
   #listings = 0;
   #drained: (() => void) | undefined;
+  #leaving = false;
 
   /** Starts answering. */
   constructor(channel: EngineChannel, context: PeerContext) {
@@ -98,6 +99,7 @@ export class EnginePeer {
       await new Promise<void>((resolve) => this.#drained = resolve);
       clearTimeout(timer);
     }
+    this.#leaving = true;
     await this.#channel.close({ linger: grace });
   }
 
@@ -285,6 +287,7 @@ export class EnginePeer {
 
   // A peer that does not take its answers, and so fills the queue, has none to come.
   #send<T extends MessageType>(type: T, data: MessageData<T>, id: number | undefined): void {
+    if (this.#leaving) return; // only what is on its way still leaves
     try {
       this.#channel.send(encodeMessage(type, data, id));
     } catch (error) {

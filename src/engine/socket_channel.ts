@@ -158,8 +158,10 @@ export class SocketChannel implements ReaderChannel, EngineChannel, FrameSink {
         if (count === null) break;
         const now = performance.now();
         this.#heardAt = now;
+        const { whole } = this.#reader;
         this.#reader.filled(count);
-        this.#frameSince = this.#reader.midFrame ? Math.min(this.#frameSince, now) : Infinity;
+        if (!this.#reader.midFrame) this.#frameSince = Infinity;
+        else this.#frameSince = this.#reader.whole > whole ? now : Math.min(this.#frameSince, now);
         if (this.#reader.midFrame) this.#arm();
       }
       if (!this.#closing && this.#reader.midFrame) this.#fail(new VerbsError(LINK, "lost", "a frame had come in part"));

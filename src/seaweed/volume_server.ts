@@ -41,7 +41,7 @@ export interface NeedleRange {
 /** Finds needles through the master and reads ranges of them. Only hosts that the master named are asked. */
 export class VolumeServerReader {
   readonly #master: MasterClient;
-  readonly #readKey: string | Uint8Array | undefined;
+  #readKey: string | Uint8Array | undefined;
   readonly #scheme: string;
   readonly #largestRange: number;
 
@@ -51,6 +51,11 @@ export class VolumeServerReader {
     this.#readKey = options.readKey;
     this.#scheme = options.scheme ?? "http";
     this.#largestRange = options.largestRange ?? 64 * 1024 ** 2;
+  }
+
+  /** Signs with another key from now on. */
+  replaceReadKey(readKey: string | Uint8Array | undefined): void {
+    this.#readKey = readKey;
   }
 
   /**

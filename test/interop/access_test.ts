@@ -49,12 +49,12 @@ class Stage implements AsyncDisposable {
   }
 
   /** The status of a GET, whose target goes over the wire as it is. */
-  async status(target: string, token?: string, head = ""): Promise<number> {
-    return Number(/^HTTP\/1\.1 (\d+)/.exec(await this.say(target, token, head))?.[1]);
+  async status(target: string, token?: string, head = "", host = "127.0.0.1"): Promise<number> {
+    return Number(/^HTTP\/1\.1 (\d+)/.exec(await this.say(target, token, head, host))?.[1]);
   }
 
   /** The whole of an answer. */
-  say(target: string, token?: string, head = ""): Promise<string> {
+  say(target: string, token?: string, head = "", host = "127.0.0.1"): Promise<string> {
     const authorization = token === undefined ? "" : `Authorization: Bearer ${token}\r\n`;
     const { promise, resolve, reject } = Promise.withResolvers<string>();
     const socket = connect(this.port, "127.0.0.1");
@@ -62,7 +62,7 @@ class Stage implements AsyncDisposable {
     socket.on("data", (data) => text += data.toString("latin1"));
     socket.on("error", reject);
     socket.on("close", () => resolve(text));
-    socket.write(`GET ${target} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n${authorization}${head}\r\n`);
+    socket.write(`GET ${target} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n${authorization}${head}\r\n`);
     return promise;
   }
 
@@ -138,6 +138,9 @@ Deno.test("targets that lie about where they lead are refused over a socket as t
   ];
   for (const [target, status] of anonymous) assertEquals([target, await stage.status(target)], [target, status]);
   assertEquals(await stage.status("/health", undefined, "X-Forwarded-For: 192.0.2.7\r\n"), 401);
+  for (const host of ["", "a:99999", "1.2.3.999", "a b"]) {
+    assertEquals([host, await stage.status(`/x/v1/needles/${FID}`, token, "", host)], [host, 400]);
+  }
 });
 
 Deno.test("keys are rotated and tokens revoked while the service runs, and a file that is wrong changes nothing", async () => {

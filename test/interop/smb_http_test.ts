@@ -109,7 +109,7 @@ await testWith(["samba"], "what Samba refuses over HTTP, and Samba that is away,
     ["nobody/share/x", 404, /no SMB server is configured as "nobody"/],
     ["alice/share/dir", 404, /"dir" is a directory/],
     ["bob/share/mine", 403, /STATUS_ACCESS_DENIED/],
-    ["gone/share/mine", 503, /ECONNREFUSED/],
+    ["gone/share/mine", 503, /^the SMB server is away: the log has the reason$/],
   ];
   for (const [path, status, detail] of table) {
     const response = await stage.get(path);

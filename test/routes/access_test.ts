@@ -321,7 +321,7 @@ Deno.test("a proxy's client, and a page of some site, is not nearby", async () =
     assertEquals([host, await status({ host })], [host, 401]);
   }
   assertEquals(await status({ host: "storage7:8081" }, trusted), 200);
-  for (const name of ["forwarded", "x-forwarded-for"]) {
+  for (const name of ["forwarded", "x-forwarded-for", "x-real-ip", "via", "x-forwarded-proto", "cf-connecting-ip"]) {
     assertEquals([await status({ [name]: "192.0.2.7" }), await status({ [name]: "127.0.0.1" }, trusted)], [401, 401]);
   }
   assertEquals([await status({ "sec-fetch-site": "cross-site" }), await status({ "sec-fetch-site": "none" })], [
@@ -361,6 +361,36 @@ Deno.test("each request that is denied is one line of the log, without query, co
       subject: "tester",
     },
   ]);
+});
+
+Deno.test("what failed names no cookie and no file, however it was asked", async () => {
+  const { app } = stage([]);
+  const needles = await mint("needle:read:3");
+  const smb = await mint("smb:read:nas/media");
+  for (const path of ["3,02637037d6_1", "3,02637037d6", "3/02637037d6"]) {
+    await ask(app, "GET", `/v1/needles/${path}`, needles);
+    await ask(app, "GET", `/v1/needl%65s/${path}`, needles);
+    await ask(app, "GET", `/read?file_id=${path}&size=5`, needles);
+  }
+  await ask(app, "GET", "/v1/%73mb/nas/media/private/salaries.xls", smb);
+  await ask(app, "GET", "/v1/smb/nas/media/private%2Fsalaries.xls", smb);
+  const { failures } = await (await ask(app, "GET", "/v1/stats", await mint("stats:read"))).json();
+  const text = JSON.stringify(failures);
+  assertEquals([text.includes("637037d6"), text.includes("salaries")], [false, false]);
+});
+
+Deno.test("who listens to events hears no more of them than the token is good for", async () => {
+  let now = NOW;
+  const clock = { now: () => now, elapsed: () => 0 };
+  const log = { enabled: () => false, write: () => {} };
+  const app = createApp({ reader: new FakeReader(), version: "0.1.0", log, clock, access: new Access({ keys }) });
+  const response = await ask(app, "GET", "/v1/events", await mint("stats:read"));
+  const events = response.body?.getReader();
+  assertEquals((await events?.read())?.done, false);
+  now += HOUR * 1000;
+  let heard = 0;
+  while ((await events?.read())?.done === false) heard++;
+  assertEquals(heard, 0);
 });
 
 Deno.test("of many denials in one second twenty are told, and all are counted", async () => {
