@@ -32,7 +32,8 @@ import { volumeRoutes } from "./v1/volumes.ts";
 export * from "./log.ts";
 export type { SmbName, SmbOpenDirectory, SmbOpenFile, SmbSource } from "./v1/smb_source.ts";
 export * from "./observed.ts";
-export { type Clock, DEFAULT_LIMITS, type Dependencies, type Limits, type Sample, systemClock } from "./service.ts";
+export { DEFAULT_LIMITS, type Dependencies, type Limits, type Sample } from "./service.ts";
+export { type Clock, systemClock } from "./clock.ts";
 
 /** The API as {@linkcode createApp} makes it: pass its `fetch` to `serveHttp` or `Deno.serve`, or call `request` in a test. */
 export type App = OpenAPIHono<V1Env>;

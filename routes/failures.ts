@@ -7,7 +7,7 @@
 import { Denied } from "./guard.ts";
 import { type HttpError, titleOf } from "./http_error.ts";
 import type { Log } from "./log.ts";
-import type { Clock } from "./service.ts";
+import type { Clock } from "./clock.ts";
 
 /** Failures that are kept. */
 export const MAX_FAILURES = 50;

@@ -4,7 +4,7 @@
  * @module
  */
 import { protectedHeaders } from "./headers.ts";
-import type { Clock } from "./service.ts";
+import type { Clock } from "./clock.ts";
 import { textAnswer } from "./text_answer.ts";
 
 /** A duration as Go prints it: `850ns`, `403.2µs`, `2.48ms`, `1.5s`, `1m30s`. */

@@ -8,7 +8,7 @@ import type { Context } from "hono";
 import { type Access, describeNeed, type FileId, type Grant, type Need, TokenError } from "../src/access/mod.ts";
 import type { NodeBindings } from "./direct_answer.ts";
 import { HttpError } from "./http_error.ts";
-import type { Clock } from "./service.ts";
+import type { Clock } from "./clock.ts";
 
 /** What a route knows of the server that it is called by; nothing in a test of its own. */
 export type Bindings = Partial<NodeBindings>;

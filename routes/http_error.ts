@@ -27,6 +27,14 @@ export class HttpError extends VerbenaError {
   }
 }
 
+/** Status of an answer that nobody is there to get; it only ever reaches the log. */
+const CLIENT_GONE = 499;
+
+/** Nobody is there to be told. */
+export function clientGone(): HttpError {
+  return new HttpError(CLIENT_GONE, "the client went away");
+}
+
 /** The status of each way a read fails. */
 export const READ_ERROR_STATUS: Readonly<Record<ReadErrorCode, number>> = {
   "not-found": 404,

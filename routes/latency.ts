@@ -4,7 +4,7 @@
  * @module
  */
 import { Histogram, RecentHistogram } from "../src/rdma/histogram.ts";
-import type { Clock } from "./service.ts";
+import type { Clock } from "./clock.ts";
 
 /** Pairs of transport and outcome kept apart; what comes beyond is counted together, as {@linkcode OTHER}. */
 export const MAX_SERIES = 64;

@@ -6,11 +6,12 @@
 import { type NeedleReader, ReadError, type ReadRequest, type ReadResult } from "../src/engine/reader.ts";
 import { Access } from "../src/access/mod.ts";
 import { reasonOf } from "../src/rdma/errors.ts";
+import { type Clock, systemClock } from "./clock.ts";
 import { DirectAnswers } from "./direct_answer.ts";
 import { Failures } from "./failures.ts";
 import { Guard } from "./guard.ts";
 import { Cors } from "./headers.ts";
-import { HttpError } from "./http_error.ts";
+import { clientGone, HttpError } from "./http_error.ts";
 import { LatencyBoard } from "./latency.ts";
 import { ClientLimits } from "./limits.ts";
 import type { Log } from "./log.ts";
@@ -49,17 +50,6 @@ export const DEFAULT_LIMITS: Limits = {
   benchmarkTimeout: 60_000,
 };
 
-/** Time, as the routes need it. */
-export interface Clock {
-  /** Milliseconds since 1970. */
-  now(): number;
-  /** Milliseconds that only ever go forward, with a fraction. */
-  elapsed(): number;
-}
-
-/** The machine's clocks. */
-export const systemClock: Clock = { now: () => Date.now(), elapsed: () => performance.now() };
-
 /** A needle that is known to be there: the page shows it, and `/benchmark` reads it when told no other. */
 export interface Sample {
   /** Its file id, `1,01637037d6`. */
@@ -95,9 +85,6 @@ export interface Dependencies {
   /** What hears of reads and counters beside `/metrics`. Default: nothing. */
   readonly telemetry?: TelemetryApi | undefined;
 }
-
-/** Status of an answer that nobody is there to get; it only ever reaches the log. */
-export const CLIENT_GONE = 499;
 
 /** The dependencies, completed, and the one way to read. */
 export class Service {
@@ -233,11 +220,6 @@ export class Service {
       client.removeEventListener("abort", abandon);
     }
   }
-}
-
-/** Nobody is there to be told. */
-export function clientGone(): HttpError {
-  return new HttpError(CLIENT_GONE, "the client went away");
 }
 
 /** A read in words, for errors and logs. */

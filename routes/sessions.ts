@@ -3,9 +3,9 @@
  *
  * @module
  */
+import type { Clock } from "./clock.ts";
 import { addressOf, type Asked, type Caller } from "./guard.ts";
-import { HttpError } from "./http_error.ts";
-import { clientGone, type Clock } from "./service.ts";
+import { clientGone, HttpError } from "./http_error.ts";
 
 /** What a session reads. */
 export interface Target {

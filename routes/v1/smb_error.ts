@@ -6,8 +6,7 @@
 import { CapabilityError, ConfigError, reasonOf, SystemError, VerbsError, WireError } from "../../src/rdma/errors.ts";
 import { NtStatusError } from "../../src/smb/client/status_error.ts";
 import { NtStatus } from "../../src/smb/wire/status.ts";
-import { DEFAULT_RETRY_AFTER, HttpError } from "../http_error.ts";
-import { clientGone } from "../service.ts";
+import { clientGone, DEFAULT_RETRY_AFTER, HttpError } from "../http_error.ts";
 
 /** Statuses of SMB with the one of HTTP that says the same; for others the server is a gateway's that failed. */
 const STATUSES: ReadonlyMap<number, number> = new Map([
