@@ -54,6 +54,19 @@ export class DirectAnswers {
     throw new HttpError(503, reason, { "retry-after": "1" });
   }
 
+  /** Counts `size` bytes of a stream among those that wait, until the result is disposed. Throws as {@linkcode admit} does. */
+  hold(size: number): Disposable {
+    this.admit(size);
+    this.#waiting += size;
+    let held = size;
+    return {
+      [Symbol.dispose]: () => {
+        this.#waiting -= held;
+        held = 0;
+      },
+    };
+  }
+
   /**
    * Answers 200 with the result's bytes, and releases the result, once, when the kernel has them or the connection is
    * closed; at once, where too much is lent already and the bytes are copied. Returns what the route hands on.

@@ -109,9 +109,10 @@ export function readRoutes(service: Service): Hono<{ Bindings: Bindings }> {
     if (request.byMount) refuseEnd(request, result);
     if (asJson) return documentAnswer(service, request, result, service.clock.elapsed() - started);
     if (request.size > PIECE_SIZE) {
+      const answer = streamAnswer(service, request, result, session);
       held.move(); // the stream ends the session
-      using first = result;
-      return streamAnswer(service, request, first, session);
+      result[Symbol.dispose]();
+      return answer;
     }
     if (!service.direct.served(c.env)) return bytesAnswer(request, result);
     service.direct.admit(request.size);

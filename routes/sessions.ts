@@ -21,6 +21,7 @@ export class Session implements Disposable {
   bytes = 0;
   readonly #controller = new AbortController();
   readonly #sessions: Sessions;
+  readonly #held = new DisposableStack();
   readonly #onGone = (): void => this.#controller.abort(clientGone());
 
   /** Is of `sessions` until it is disposed. */
@@ -49,8 +50,14 @@ export class Session implements Disposable {
     this.#controller.abort(new HttpError(503, "the read was cancelled", { "retry-after": "1" }));
   }
 
+  /** Has `resource` disposed when it is over. */
+  hold(resource: Disposable): void {
+    this.#held.use(resource);
+  }
+
   /** It is over. */
   [Symbol.dispose](): void {
+    this.#held.dispose();
     this.request.signal.removeEventListener("abort", this.#onGone);
     this.#sessions.end(this);
   }

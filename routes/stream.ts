@@ -26,6 +26,8 @@ export interface Promised {
  * The bytes of `request`, a piece for each pull, so that no more is read than the client takes. A piece that cannot be
  * read, or does not keep the promise, breaks the answer off short of its Content-Length, which clients see as an error.
  *
+ * A piece of it counts among the bytes that wait for clients: throws HttpError 503 where there are too many.
+ *
  * @param session What it is an answer of; over when the stream is.
  * @param first The bytes the range begins with, where they have been read already.
  */
@@ -38,6 +40,7 @@ export function streamRange(
 ): ReadableStream<Uint8Array> {
   const end = request.offset + request.size;
   let { offset } = request;
+  session.hold(service.direct.hold(Math.min(PIECE_SIZE, request.size)));
   let reading = false;
   return new ReadableStream<Uint8Array>({
     start(controller): void {

@@ -62,8 +62,8 @@ export function needleRoutes(service: Service): Hono<{ Bindings: Bindings }> {
     };
     const status = range.partial ? 206 : 200;
     if (raw.method === "HEAD" || range.length === 0) return new Response(null, { status, headers });
-    held.move(); // the stream ends the session
     const body = streamRange(service, { ...needle, offset: range.offset, size: range.length }, opening, session);
+    held.move(); // the stream ends the session
     return new Response(body, { status, headers });
   });
   app.all("/:file_id", methodNotAllowed("GET, HEAD"));

@@ -200,6 +200,28 @@ Deno.test("a client that takes nothing of its answers for the stall timeout is c
   for (const { body } of answersIn(await readToEnd(connection))) assertBytesAt(body, 0);
 });
 
+Deno.test("streams count among what waits for clients: one beyond the ceiling gets 503, until another ends", async () => {
+  await using server = await Server.start(5_000, {}, { maxWaitingBytes: 2 << 20 });
+  const origin = `http://127.0.0.1:${server.port}`;
+  const status = async (): Promise<number> => {
+    const client = new AbortController();
+    const { status } = await fetch(`${origin}/v1/needles/3,01637037d6`, { signal: client.signal });
+    client.abort();
+    return status;
+  };
+  const stalled = await Promise.all([server.connect(), server.connect()]);
+  for (const connection of stalled) {
+    await write(connection, "GET /v1/needles/3,01637037d6 HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  }
+  await server.settled();
+  assertEquals(await status(), 503);
+  const { sessions } = await (await fetch(`${origin}/v1/sessions`)).json();
+  assertEquals(sessions.length, 2);
+  for (const connection of stalled) connection.close();
+  while ((await (await fetch(`${origin}/v1/sessions`)).json()).sessions.length > 0) await pause(1);
+  assertEquals(await status(), 200);
+});
+
 Deno.test("a session that is cancelled ends although its client takes nothing", async () => {
   await using server = await Server.start();
   using connection = await server.connect();
