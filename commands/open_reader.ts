@@ -12,8 +12,9 @@ import {
   rdmaWays,
   socketWay,
 } from "../src/engine/mod.ts";
-import { ConfigError, type RdmaAddress, reasonOf } from "../src/rdma/mod.ts";
+import { type RdmaAddress, reasonOf } from "../src/rdma/mod.ts";
 import { MasterClient, Store, VolumeServerReader, writeSampleVolume } from "../src/seaweed/mod.ts";
+import { readReadKey } from "./access_files.ts";
 import { EngineServers } from "./engine_servers.ts";
 import { engineLog, openDomains } from "./providers.ts";
 import type { ServeOptions } from "./serve_options.ts";
@@ -65,21 +66,11 @@ export async function openReader(options: ServeOptions, version: string, log: Lo
 
 async function withFallback(reader: NeedleReader, options: ServeOptions): Promise<NeedleReader> {
   const { masters, readKeyFile, timeout } = options;
-  const readKey = readKeyFile === undefined ? undefined : await readKeyOf(readKeyFile);
+  const readKey = readKeyFile === undefined ? undefined : await readReadKey(readKeyFile);
   const master = new MasterClient(masters.map((each) => each.includes("://") ? each : `http://${each}`));
   const volumeServers = new VolumeServerReader(master, readKey === undefined ? {} : { readKey });
   options.reload?.onReload(({ access }) => volumeServers.replaceReadKey(access.seaweedReadKey));
   return new FallbackReader(reader, volumeServers, timeout);
-}
-
-async function readKeyOf(path: string): Promise<string> {
-  try {
-    const key = (await Deno.readTextFile(path)).trim();
-    if (key !== "") return key;
-  } catch (error) {
-    throw new ConfigError(`--read-key-file ${path}: ${reasonOf(error)}`);
-  }
-  throw new ConfigError(`--read-key-file ${path}: it is empty`);
 }
 
 async function openOwnEngine(
