@@ -13,17 +13,18 @@ const MAX_REVOKED = 100_000;
 const MAX_ID = 256;
 
 /** What of the options names these files, and rules. */
-type AccessOptions = Pick<ServeOptions, "keyFile" | "revoked" | "readKeyFile" | "anonymous" | "trust">;
+type AccessOptions = Pick<ServeOptions, "keyFile" | "revoked" | "readKeyFile" | "anonymous" | "trust" | "allowedHosts">;
 
 /** The rules of a service. Throws ConfigError that names the file in which something is wrong. */
 export async function accessRules(options: AccessOptions): Promise<AccessRules> {
-  const { keyFile, revoked, readKeyFile, anonymous, trust } = options;
+  const { keyFile, revoked, readKeyFile, anonymous, trust, allowedHosts } = options;
   return {
     keys: keyFile === undefined ? undefined : await readKeySet(keyFile),
     revoked: revoked === undefined ? new Set() : await readRevoked(revoked),
     seaweedReadKey: readKeyFile === undefined ? undefined : new TextEncoder().encode(await readReadKey(readKeyFile)),
     anonymous,
     trusted: trust,
+    allowedHosts,
   };
 }
 

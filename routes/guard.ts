@@ -72,9 +72,15 @@ export class Guard {
   admit(asked: Asked, need: Need): Caller | Promise<Caller> {
     const authorization = headerOf(asked, "authorization");
     if (authorization !== undefined) return this.#admitBearer(authorization, need);
-    if (this.#access.isAnonymous(asked.req.path) && this.#isNearby(asked)) return ANONYMOUS;
     const scope = describeNeed(need);
-    throw new Denied(401, `a token with the scope ${scope} is needed`, scope, undefined, challenge(scope));
+    const needed = `a token with the scope ${scope} is needed`;
+    if (!this.#access.isAnonymous(asked.req.path) || !this.#isNearby(asked)) {
+      throw new Denied(401, needed, scope, undefined, challenge(scope));
+    }
+    const host = headerOf(asked, "host"); // HTTP/1.0 sends none
+    if (host === undefined || this.#access.isAllowedHost(host)) return ANONYMOUS;
+    const reason = `${needed}: the configuration's allowedHosts has no ${JSON.stringify(host.slice(0, 64))}`;
+    throw new Denied(401, reason, scope, undefined, challenge(scope));
   }
 
   /** Lets in, of those whom {@linkcode admit} let in for some needle, who may read this one. Throws {@linkcode Denied}. */
@@ -112,15 +118,13 @@ export class Guard {
 
   /**
    * Whether who asks is on this machine, or on a network that is trusted. One who was passed on by a proxy is not, whoever
-   * the proxy is; nor is a page of some site in a browser here, which a name of its own that leads to this machine, or a
-   * request across sites, would give away.
+   * the proxy is; nor is a page of some site in a browser there, which a request across sites gives away.
    */
   #isNearby(asked: Asked): boolean {
     const address = addressOf(asked.env);
     if (PROXIED.some((name) => headerOf(asked, name) !== undefined)) return false;
     if (headerOf(asked, "sec-fetch-site") === "cross-site") return false;
-    if (this.#access.isTrusted(address)) return true;
-    return this.#access.isLoopback(address) && namesMachine(headerOf(asked, "host"));
+    return this.#access.isLoopback(address) || this.#access.isTrusted(address);
   }
 }
 
@@ -142,12 +146,6 @@ function headerOf({ env, req }: Asked, name: string): string | undefined {
   if (headers === undefined) return req.raw.headers.get(name) ?? undefined;
   const value = headers[name];
   return typeof value === "string" ? value : undefined;
-}
-
-// Only an address, or localhost, cannot be made to lead here by the owner of some domain. HTTP/1.0 sends no Host.
-function namesMachine(host: string | undefined): boolean {
-  if (host === undefined) return true;
-  return /^(?:localhost|[a-z0-9-]+\.localhost|\d{1,3}(?:\.\d{1,3}){3}|\[[0-9a-f:.]+\])(?::\d{1,5})?$/i.test(host);
 }
 
 // RFC 6750 §3. What may be within: scopes have neither quotes nor backslashes, percent-encoded as they are.

@@ -44,7 +44,10 @@ export function secure(response: Response, cors: Readonly<Record<string, string>
     const protection = protectedHeaders<string>(headers.has("etag") ? { etag: "" } : {});
     for (const name in protection) if (name !== "etag" && !headers.has(name)) set(name, protection[name] ?? "");
   }
-  for (const name in cors) set(name, cors[name] ?? "");
+  for (const name in cors) {
+    const own = name === "vary" ? response.headers.get(name) : null;
+    set(name, own === null ? cors[name] ?? "" : `${own}, ${cors[name]}`);
+  }
   return response;
 }
 

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { checkPath, networksOf } from "../../src/access/nearby.ts";
+import { checkHostName, checkPath, networksOf } from "../../src/access/nearby.ts";
 import { ConfigError } from "../../src/rdma/errors.ts";
 import type { SettingKind } from "../../src/smb/client/settings.ts";
 import { parseChoice, parseNumber } from "../values.ts";
@@ -49,6 +49,12 @@ export const network: Kind<string> = {
     prefixed(name, () => networksOf([text]));
     return text;
   },
+};
+
+/** A public name of a machine. */
+export const hostName: Kind<string> = {
+  form: { type: "text" },
+  parse: (name, text) => prefixed(name, () => checkHostName(text)),
 };
 
 /** A path of the API, with all below it. */

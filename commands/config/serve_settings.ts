@@ -5,7 +5,7 @@
  */
 import { DEFAULT_ANONYMOUS } from "../../src/access/nearby.ts";
 import { parseAddress, parseEngineAddress } from "../values.ts";
-import { anyText, apiPath, type Kind, locate, network, number, origin, path, text } from "./kinds.ts";
+import { anyText, apiPath, hostName, type Kind, locate, network, number, origin, path, text } from "./kinds.ts";
 import { many, maybe, one, type ValuesOf } from "./settings.ts";
 import { HOUR, volumeSettings } from "./volume_settings.ts";
 
@@ -72,6 +72,11 @@ export const ACCESS_SETTINGS = {
     value: "CIDR",
     live: true,
     help: "whose clients count as nearby, beside this machine's; repeatable",
+  }),
+  allowedHosts: many("access.allowedHosts", hostName, {
+    value: "NAME",
+    live: true,
+    help: "public name by which clients nearby may call; repeatable",
   }),
 };
 

@@ -63,8 +63,9 @@ function placeOf(url: string): Place {
   const components = path.filter((name) => name !== "");
   if (server === "" || share === "") throw new HttpError(404, "want /v1/smb/SERVER/SHARE/PATH");
   for (const name of [share, ...components]) {
-    // A colon would name a stream of a file, the others are SMB's wildcards.
-    if (!isComponent(name) || /[:"*?<>|]/.test(name)) {
+    // A colon would name a stream of a file, the others are SMB's wildcards; and Windows drops dots and blanks at a name's
+    // end, so that of ".. " it may be left with what leads out of the prefix that a token allows.
+    if (!isComponent(name) || /[:"*?<>|]|^[. ]+$/.test(name)) {
       throw new HttpError(400, `path: ${quote(name)} cannot be a name on an SMB server`);
     }
   }

@@ -5,7 +5,7 @@
  */
 import { type BlockList, isIP } from "node:net";
 import type { KeySet } from "./keys.ts";
-import { checkPath, DEFAULT_ANONYMOUS, networksOf } from "./nearby.ts";
+import { checkHostName, checkPath, DEFAULT_ANONYMOUS, networksOf, publicName } from "./nearby.ts";
 import { type Grant, TokenVerifier } from "./token.ts";
 
 /** Who may do what. */
@@ -20,6 +20,8 @@ export interface AccessRules {
   readonly anonymous?: readonly string[];
   /** Networks that count as nearby beside this machine, `10.0.0.0/8`. */
   readonly trusted?: readonly string[];
+  /** Public names by which clients nearby may call the service, beside its addresses and names that are local. */
+  readonly allowedHosts?: readonly string[];
 }
 
 /** Decides, by rules that may be replaced while it is in use. */
@@ -28,18 +30,22 @@ export class Access {
   #anonymous!: readonly string[];
   #trusted!: BlockList;
   #trustsAny = false;
+  #allowedHosts!: ReadonlySet<string>;
 
-  /** Throws ConfigError for a path or a network that is none. */
+  /** Throws ConfigError for a path, a network or a name that is none. */
   constructor(rules: AccessRules = {}) {
     this.replace(rules);
   }
 
   /** Goes by other rules from now on; all of them or, where it throws ConfigError, none. */
   replace(rules: AccessRules): void {
-    const { keys, revoked = new Set(), seaweedReadKey, anonymous = DEFAULT_ANONYMOUS, trusted = [] } = rules;
+    const { keys, revoked = new Set(), seaweedReadKey, anonymous = DEFAULT_ANONYMOUS } = rules;
+    const { trusted = [], allowedHosts = [] } = rules;
     const networks = networksOf(trusted);
     const paths = anonymous.map(checkPath);
+    const hosts = new Set(allowedHosts.map(checkHostName));
     this.#trusted = networks;
+    this.#allowedHosts = hosts;
     this.#trustsAny = trusted.length > 0;
     this.#anonymous = paths;
     this.#verifier = new TokenVerifier(keys, revoked, seaweedReadKey);
@@ -60,6 +66,15 @@ export class Access {
     if (!this.#trustsAny) return false; // asked at each request: looking into a list costs a microsecond or two
     const family = isIP(address);
     return family !== 0 && this.#trusted.check(address, family === 6 ? "ipv6" : "ipv4");
+  }
+
+  /**
+   * Whether a Host header is none that the owner of some domain could have a browser nearby send, by having the domain's
+   * name lead to this machine (DNS rebinding).
+   */
+  isAllowedHost(host: string): boolean {
+    const name = publicName(host);
+    return name === undefined || this.#allowedHosts.has(name);
   }
 
   /** Whether an address is this machine's own, `127.0.0.0/8` or `::1`. */

@@ -1,5 +1,6 @@
 /**
- * Who is nearby, and what it may ask for without a token: networks and paths, as a configuration writes them.
+ * Who is nearby, by which names it may call, and what it may ask for without a token: networks, names and paths, as a
+ * configuration writes them.
  *
  * @module
  */
@@ -23,6 +24,29 @@ export function networksOf(trusted: readonly string[]): BlockList {
     networks.addSubnet(address, prefix, family === 6 ? "ipv6" : "ipv4");
   }
   return networks;
+}
+
+/** What public DNS has no names below (RFC 6761 §6.3, RFC 6762 §3, RFC 8375, ICANN's `.internal`). */
+const LOCAL_DOMAINS = /\.(?:localhost|local|internal|home\.arpa)$/;
+
+/**
+ * The name in a Host header, in lower case and without its port; undefined where the header is an address, or a name that
+ * nobody's public DNS can lead to this machine: one without a dot, or below what public DNS does not hold.
+ */
+export function publicName(host: string): string | undefined {
+  if (/^(?:\d{1,3}(?:\.\d{1,3}){3}|\[[0-9a-f:.]+\])(?::\d{1,5})?$/i.test(host)) return undefined;
+  const name = host.replace(/:\d{1,5}$/, "").toLowerCase();
+  const isLocal = !name.includes(".") || LOCAL_DOMAINS.test(name);
+  return isLocal && HOST_NAME.test(name) ? undefined : name;
+}
+
+const HOST_NAME = /^(?=[^.]*[a-z])[a-z0-9_-]+(?:\.[a-z0-9_-]+)*$/;
+
+/** A public name by which clients nearby may call a service, in lower case. Throws ConfigError. */
+export function checkHostName(name: string): string {
+  const host = name.toLowerCase();
+  if (host.length <= 253 && /^[a-z0-9_-]+(?:\.[a-z0-9_-]+)*$/.test(host)) return host;
+  throw new ConfigError(`host ${JSON.stringify(name.slice(0, 64))}: want a name without a port, verbena.example.org`);
 }
 
 /** A path that needs no token nearby, without the slash at its end. Throws ConfigError. */

@@ -117,10 +117,13 @@ Deno.test("addresses nearby are this machine's and those of networks that are tr
   );
 });
 
-Deno.test("networks and paths that are none are refused, and the rules stay as they were", () => {
+Deno.test("networks, names and paths that are none are refused, and the rules stay as they were", () => {
   const access = new Access({ anonymous: ["/v1/needles/"], trusted: [] });
   for (const network of ["10.0.0.0/33", "10.0.0/8", "fd00::/129", "all", "10.0.0.0/8/9", ""]) {
     assertThrows(() => access.replace({ trusted: [network] }), ConfigError, "network ");
+  }
+  for (const name of ["", "a:80", "a b", "*.example.org", "http://a", "a..b", ".a", "a.", "[::1]", "x".repeat(254)]) {
+    assertThrows(() => access.replace({ allowedHosts: [name] }), ConfigError, "host ");
   }
   for (const path of ["", "v1", "/", "/v1//x", "/v1/../x", "/%76", "/v1?x", "/a b"]) {
     assertThrows(() => access.replace({ anonymous: [path] }), ConfigError, "anonymous path ");

@@ -88,6 +88,7 @@ Deno.test("verbena serve listens on loopback and reads through nothing where no 
     logLevel: "info",
     keyFile: undefined,
     revoked: undefined,
+    allowedHosts: [],
     anonymous: ["/health", "/read"],
     trust: [],
     cors: [],

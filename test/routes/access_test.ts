@@ -97,6 +97,7 @@ function stage(anonymous?: readonly string[]): { app: App; lines: Record<string,
       revoked: new Set([revoked.id]),
       seaweedReadKey: READ_KEY,
       trusted: ["198.51.100.0/24"],
+      allowedHosts: ["Verbena.Example.org"],
       ...(anonymous === undefined ? {} : { anonymous }),
     }),
   });
@@ -314,13 +315,48 @@ Deno.test("a proxy's client, and a page of some site, is not nearby", async () =
   const status = async (headers: Record<string, string>, env = HERE): Promise<number> =>
     (await ask(app, "GET", "/health", undefined, env, headers)).status;
   const trusted = { remoteAddress: "198.51.100.9" };
-  for (const host of ["127.0.0.1:8081", "localhost:8081", "localhost", "[::1]:8081", "10.0.0.1", "me.localhost:1"]) {
-    assertEquals([host, await status({ host })], [host, 200]);
+  for (
+    const host of [
+      "127.0.0.1:8081",
+      "localhost:8081",
+      "localhost",
+      "[::1]:8081",
+      "10.0.0.1",
+      "me.localhost:1",
+      "storage7:8081",
+      "verbena.storage.svc.cluster.local:8081",
+      "nas.home.arpa",
+      "VERBENA.example.org:8081",
+    ]
+  ) {
+    assertEquals([host, await status({ host }), await status({ host }, trusted)], [host, 200, 200]);
   }
-  for (const host of ["attacker.example:8081", "127.0.0.1.example", "localhost.example", "127.0.0.1@x", ""]) {
-    assertEquals([host, await status({ host })], [host, 401]);
+  for (
+    const host of [
+      "attacker.example:8081",
+      "verbena.example.org.attacker.example",
+      "x.verbena.example.org",
+      "127.0.0.1.example",
+      "localhost.example",
+      "evil-internal.example",
+      "x.local.example",
+      "127.0.0.1@x",
+      "127.0.0.1.",
+      "x.local.",
+      ".local",
+      "a..local",
+      "1.2.3",
+      "a b",
+      "",
+    ]
+  ) {
+    assertEquals([host, await status({ host }), await status({ host }, trusted)], [host, 401, 401]);
   }
-  assertEquals(await status({ host: "storage7:8081" }, trusted), 200);
+  const refused = await ask(app, "GET", "/health", undefined, trusted, { host: "nas.example.org:8081" });
+  assertEquals(
+    await refused.text(),
+    `a token with the scope any is needed: the configuration's allowedHosts has no "nas.example.org:8081"\n`,
+  );
   for (const name of ["forwarded", "x-forwarded-for", "x-real-ip", "via", "x-forwarded-proto", "cf-connecting-ip"]) {
     assertEquals([await status({ [name]: "192.0.2.7" }), await status({ [name]: "127.0.0.1" }, trusted)], [401, 401]);
   }

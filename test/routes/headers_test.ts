@@ -1,4 +1,4 @@
-import { Cors } from "../../routes/headers.ts";
+import { Cors, secure } from "../../routes/headers.ts";
 import { assertEquals } from "../assert.ts";
 
 const APP = "https://app.example.org";
@@ -41,4 +41,10 @@ Deno.test("a preflight is answered for origins that are let read, refused for ot
   assertEquals([refused?.status, refused?.headers.get("access-control-allow-origin")], [403, null]);
   assertEquals(preflight(cors, { origin: APP }), undefined);
   assertEquals(preflight(cors, asks, "GET"), undefined);
+});
+
+Deno.test("what an answer varies with is kept beside what pages of other origins make it vary with", () => {
+  const { headers } = secure(new Response(null, { headers: { vary: "accept" } }), new Cors([APP]).headers(APP));
+  assertEquals([headers.get("vary"), headers.get("access-control-allow-origin")], ["accept, origin", APP]);
+  assertEquals(secure(new Response(null), new Cors([APP]).headers(undefined)).headers.get("vary"), "origin");
 });

@@ -285,7 +285,20 @@ Deno.test("paths are decoded, and what cannot be a name never reaches a server",
     await (await get(path)).body?.cancel();
   }
   assertEquals(smb.opened.splice(0), ["nas|my data|ü/100%.bin", "nas|data|a/b.bin", "nas|d|b.c"]);
-  const refused = ["a%2Fb", "a%5Cb", "a%00", "file:stream", "%2A", "a%3Fb", "%ff", "%"];
+  const refused = [
+    "a%2Fb",
+    "a%5Cb",
+    "a%00",
+    "file:stream",
+    "%2A",
+    "a%3Fb",
+    "%ff",
+    "%",
+    "..%20",
+    ".%2E.",
+    "%20",
+    ".%20./x",
+  ];
   for (const name of refused) {
     const response = await get(`/v1/smb/nas/data/${name}`);
     assertEquals(response.status, 400, name);
