@@ -11,7 +11,7 @@ import { Circuit } from "./circuit.ts";
 import { type Call, ConnectionLost, EngineConnection } from "./connection.ts";
 import { type Ask, listNeedles, listVolumes } from "./listing.ts";
 import type { Message, MessageData, MessageType } from "./messages.ts";
-import type { EngineLog } from "./protocol.ts";
+import { ENDS_WITH_ANSWER, type EngineLog } from "./protocol.ts";
 import {
   type EngineConnectionInfo,
   type EngineHealth,
@@ -66,6 +66,9 @@ interface Road {
   readonly way: EngineWay;
   readonly pool: RegisteredPool;
 }
+
+/** A StartRead, but for where its range is to go. */
+type RangeAsked = Omit<MessageData<"StartRead">, keyof Destination>;
 
 /** The client of one engine. */
 export class EngineClient implements AsyncDisposable {
@@ -239,16 +242,17 @@ export class EngineClient implements AsyncDisposable {
       if (pool !== this.#road.pool) throw new ConnectionLost("the engine is reached another way by now");
       throw new ReadError("busy", `all ${this.#options.poolCeiling} bytes of registered memory are in use`, 1);
     }
+    const asked = this.#rangeOf(request);
     let call: Call;
     try {
-      call = connection.read(this.#rangeOf(request), buffer);
+      call = connection.read(asked, buffer);
     } catch (error) {
       buffer[Symbol.dispose]();
       throw error instanceof ReadError ? error : new ConnectionLost(reasonOf(error));
     }
     try {
       const answer = await unlessAborted(call.answer, signal);
-      return this.#finish(connection, request, buffer, answer, way);
+      return this.#finish(connection, asked, buffer, answer, way);
     } catch (error) {
       // Until the engine has answered, or can no longer reach it, the memory is not free for another read.
       call.settled.then(() => buffer[Symbol.dispose]());
@@ -256,7 +260,7 @@ export class EngineClient implements AsyncDisposable {
     }
   }
 
-  #rangeOf(request: ReadRequest): Omit<MessageData<"StartRead">, keyof Destination> {
+  #rangeOf(request: ReadRequest): RangeAsked {
     return {
       volume_id: request.volume,
       needle_id: request.key,
@@ -264,37 +268,40 @@ export class EngineClient implements AsyncDisposable {
       offset: BigInt(request.offset),
       size: BigInt(request.size),
       timeout_secs: BigInt(Math.ceil(this.#options.answerTimeout / 1_000)),
+      ...(this.#capabilities?.extensions?.includes(ENDS_WITH_ANSWER) ? { ends_with_answer: true } : {}),
     };
   }
 
   #finish(
     connection: EngineConnection,
-    request: ReadRequest,
+    { offset, size, ends_with_answer }: RangeAsked,
     buffer: PooledBuffer,
     answer: Message,
     { source, transport }: EngineWay,
   ): Fetched {
     if (answer.type === "Error") throw toReadError(answer.data);
-    if (answer.type !== "StartReadResponse" || answer.data.transfer_size !== BigInt(request.size)) {
+    if (answer.type !== "StartReadResponse" || answer.data.transfer_size !== size) {
       const found = answer.type === "StartReadResponse" ? answer.data.transfer_size : answer.type;
-      const error = new WireError("engine", `answer to a StartRead of ${request.size} bytes`, found);
+      const error = new WireError("engine", `answer to a StartRead of ${size} bytes`, found);
       connection.fail(error);
       throw new ReadError("internal", error.message);
     }
     const { session_id, expected_crc, checksum_covers_range, needle_size = 0n } = answer.data;
-    if (needle_size < BigInt(request.offset + request.size) || needle_size > MAX_NEEDLE_SIZE) {
-      const error = new WireError("engine", `needle_size of ${request.size} bytes at ${request.offset}`, needle_size);
+    if (needle_size < offset + size || needle_size > MAX_NEEDLE_SIZE) {
+      const error = new WireError("engine", `needle_size of ${size} bytes at ${offset}`, needle_size);
       connection.fail(error);
       throw new ReadError("internal", error.message);
     }
     const crc = checksum_covers_range ? crc32c(buffer.bytes) : undefined;
     const success = crc === undefined || crc === expected_crc;
-    const complete = { session_id, success, bytes_transferred: BigInt(request.size) };
-    this.#complete(connection, crc === undefined ? complete : { ...complete, client_crc: crc });
+    if (ends_with_answer !== true || !success) {
+      const complete = { session_id, success, bytes_transferred: size };
+      this.#complete(connection, crc === undefined ? complete : { ...complete, client_crc: crc });
+    }
     if (!success) {
       throw new ReadError("corrupt", `the bytes received have CRC-32C ${crc}, the needle has ${expected_crc}`);
     }
-    connection.bytes += request.size;
+    connection.bytes += buffer.length;
     return {
       buffer,
       needleSize: Number(needle_size),
@@ -305,7 +312,7 @@ export class EngineClient implements AsyncDisposable {
     };
   }
 
-  // Nobody waits for the answer: the bytes are here. Should it fail, the session ends by its time.
+  // Nobody waits for the answer: the bytes are here, or spoilt. Should it fail, the session ends by its time.
   #complete(connection: EngineConnection, data: MessageData<"CompleteRead">): void {
     try {
       connection.call("CompleteRead", data);

@@ -64,6 +64,8 @@ const SCHEMAS = {
     ["auth_token", "string", "?"],
     // Verbena's own: the range comes in pieces on this connection, a Unix socket. See `frames.ts`.
     ["inline", "bool", "?"],
+    // Verbena's own: the session is over with the answer, and no CompleteRead follows unless the bytes came spoilt.
+    ["ends_with_answer", "bool", "?"],
   ],
   StartReadResponse: [
     ["session_id", "string"],

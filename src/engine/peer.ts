@@ -9,7 +9,7 @@ import type { Store } from "../seaweed/store.ts";
 import type { EngineChannel } from "./channel.ts";
 import { LISTING_EXTENSIONS, needlesPage, volumesPage } from "./listing.ts";
 import { decodeMessage, encodeMessage, type Message, type MessageData, type MessageType } from "./messages.ts";
-import { toNanoseconds } from "./protocol.ts";
+import { ENDS_WITH_ANSWER, toNanoseconds } from "./protocol.ts";
 import type { EngineConnectionInfo } from "./reader.ts";
 import { Refusal } from "./refusal.ts";
 import type { Session, Sessions } from "./sessions.ts";
@@ -64,6 +64,7 @@ export class EnginePeer {
   #listings = 0;
   #drained: (() => void) | undefined;
   #leaving = false;
+  #sessionsEnd = false; // whether it asked for some that end with their answers
 
   /** Starts answering. */
   constructor(channel: EngineChannel, context: PeerContext) {
@@ -160,7 +161,7 @@ export class EnginePeer {
       supported_auth: ["none"],
       version,
       real_rdma: transport.startsWith("verbs:"),
-      extensions: [...LISTING_EXTENSIONS, ...extensions],
+      extensions: [...LISTING_EXTENSIONS, ENDS_WITH_ANSWER, ...extensions],
     };
   }
 
@@ -178,6 +179,7 @@ export class EnginePeer {
     if (session === undefined) {
       throw new Refusal("TooManySessions", `${sessions.ceiling} sessions are under way; complete some first`);
     }
+    if (request.ends_with_answer === true) this.#sessionsEnd = true;
     this.#jobs.push({ request, id, session });
     this.#pump();
   }
@@ -196,7 +198,12 @@ export class EnginePeer {
   #completeRead(data: MessageData<"CompleteRead">, id: number | undefined, now: number): void {
     const session = this.#context.sessions.complete(this, data.session_id, now);
     if (typeof session === "string") {
-      throw new Refusal(session, `${session} { session_id: ${JSON.stringify(data.session_id.slice(0, 64))} }`);
+      const name = JSON.stringify(data.session_id.slice(0, 64));
+      const ended = this.#sessionsEnd && session === "SessionNotFound";
+      if (data.success || !ended) throw new Refusal(session, `${session} { session_id: ${name} }`);
+      // It ended with its answer: what was sent is not known any more, but that it came spoilt is.
+      this.#context.refused("ChecksumMismatch", `session ${name}: ${data.client_crc}`);
+      return this.#send("CompleteReadResponse", { success: false }, id);
     }
     const mismatch = data.client_crc !== undefined && data.client_crc !== session.checksum;
     if (mismatch) this.#context.refused("ChecksumMismatch", `session ${session.id}: ${data.client_crc}`);
@@ -247,7 +254,8 @@ export class EnginePeer {
   }
 
   // Behind the pieces on the same connection: where this arrives, the bytes are in place.
-  #announce({ id, session }: Job, range: Range, size: number): void {
+  #announce({ request, id, session }: Job, range: Range, size: number): void {
+    if (request.ends_with_answer === true) this.#context.sessions.cancel(session.id);
     this.#send("StartReadResponse", {
       session_id: session.id,
       local_addr: 0n,

@@ -19,6 +19,9 @@ export const ENGINE_MESSAGES: SmbDirectOptions = {
   creditTimeout: 5_000,
 };
 
+/** The field of StartRead that spares the CompleteRead, as an engine's `extensions` name it. */
+export const ENDS_WITH_ANSWER = "ends_with_answer";
+
 /** Nanoseconds since 1970, as the messages tell time. */
 export function toNanoseconds(milliseconds: number): bigint {
   return BigInt(Math.round(milliseconds)) * 1_000_000n;

@@ -22,7 +22,7 @@ import { EnginePeer } from "./peer.ts";
 export interface EngineServerOptions {
   /** Read sessions at once. Default 1,000. */
   maxSessions?: number;
-  /** The longest a session lives without its CompleteRead. Default 300,000. */
+  /** The longest a session lives that nothing ends. Default 300,000. */
   sessionTimeout?: number;
   /** The longest range of one session. Default 8 MiB. */
   maxTransferSize?: number;
@@ -46,7 +46,7 @@ export interface EngineServerStatistics {
   readonly sessions: number;
   /** Sessions ever started. */
   readonly started: number;
-  /** Sessions whose reader never completed them. */
+  /** Sessions whose time was over first. */
   readonly expired: number;
   /** Ranges whose RDMA Write completed: placed, or over iWARP handed to TCP behind all that was before. */
   readonly transfers: number;

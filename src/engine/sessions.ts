@@ -1,10 +1,11 @@
 /**
- * Read sessions: from a StartRead to its CompleteRead, or to the end of its time. No I/O; time is a parameter.
+ * Read sessions: from a StartRead to its answer or its CompleteRead, as the reader wants it, or to the end of its time. No
+ * I/O; time is a parameter.
  *
  * @module
  */
 
-/** One read that a reader has not yet called complete. */
+/** One read that is not over yet. */
 export interface Session {
   /** A version-4 UUID. */
   readonly id: string;

@@ -96,6 +96,30 @@ for (const [what, play, code, lost] of LIES) {
     }));
 }
 
+Deno.test("an engine that ends sessions with its answers is told of spoilt bytes alone, any other of every read", async () => {
+  const asked: unknown[] = [];
+  const play: Play = (engine, request, id) => {
+    asked.push(request.ends_with_answer);
+    engine.region.bytes.fill(0x5a);
+    engine.write(request);
+    const expected_crc = request.needle_id === 2n ? 123 : crc32c(engine.region.bytes.subarray(0, 5_000));
+    engine.respond(request, id, { session_id: `${request.needle_id}`, checksum_covers_range: true, expected_crc });
+  };
+  for (const extensions of [undefined, ["ListVolumes"], ["ends_with_answer"]]) {
+    await using engine = await RawEngine.start(play);
+    engine.extensions = extensions;
+    await using reader = await Reader.start([engine.address]);
+    await givesGoodBytes(reader);
+    assertEquals(await reader.failure({ ...RANGE, key: 2n }), "corrupt");
+    await givesGoodBytes(reader);
+    const ends = extensions?.includes("ends_with_answer") === true;
+    await until(() => engine.completed.length >= (ends ? 1 : 3));
+    const told = engine.completed.map(({ session_id, success }) => [session_id, success]);
+    assertEquals(told, ends ? [["2", false]] : [["1", true], ["2", false], ["1", true]]);
+    assertEquals(asked.splice(0), ends ? [true, true, true] : [undefined, undefined, undefined]);
+  }
+});
+
 Deno.test("an engine that answers twice loses the connection, and what was answered first stands", () =>
   withEngine((engine, request, id) => {
     honest(engine, request, id);

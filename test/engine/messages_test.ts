@@ -134,6 +134,7 @@ Deno.test("decodeMessage() refuses fields that are missing, nil, of another kind
     [{ needle_id: "1" }, `StartRead.needle_id, wanted u64: got "1"`],
     [{ size: [16] }, "StartRead.size, wanted u64: got object"],
     [{ auth_token: 1 }, "StartRead.auth_token, wanted string: got number"],
+    [{ ends_with_answer: 1 }, "StartRead.ends_with_answer, wanted bool: got number"],
     [{ auth_token: new Uint8Array(3) }, "StartRead.auth_token, wanted string: got object"],
   ];
   for (const [change, reason] of cases) {

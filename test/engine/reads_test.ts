@@ -72,8 +72,8 @@ for (const ahead of [0, 4 << 20]) {
     assertEquals([statistics.connections, statistics.inFlight], [1, 0]);
     if (ahead === 0) assertEquals([statistics.readAheadHits, engine.server.statistics().transfers], [0, 2_000]);
     if (ahead === 0) assertEquals([statistics.pool.lentBytes, engine.server.statistics().bytes], [0, bytes]);
-    await until(() => engine.server.statistics().sessions === 0);
-    assertEquals(engine.server.statistics().expired, 0);
+    if (ahead > 0) await until(() => engine.server.statistics().sessions === 0); // blocks may be on their way still
+    assertEquals([engine.server.statistics().sessions, engine.server.statistics().expired], [0, 0]);
   });
 }
 

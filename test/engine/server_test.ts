@@ -47,7 +47,7 @@ Deno.test("an engine tells what it can do, and answers pings with the id they be
       supported_auth: ["none"],
       version: "0.0.0",
       real_rdma: false,
-      extensions: ["ListVolumes", "ListNeedles"],
+      extensions: ["ListVolumes", "ListNeedles", "ends_with_answer"],
     });
     const pong = await reader.ask("Ping", { timestamp_ns: (1n << 64n) - 1n }, 0xffff_ffff) as Message<"Pong">;
     assertEquals(
@@ -153,6 +153,57 @@ Deno.test("a session that is not completed in its time expires, and says so", ()
     const outcome = await reader.outcome("CompleteRead", { session_id, success: true, bytes_transferred: 10n });
     assertEquals([outcome, engine.server.statistics().sessions], ["SessionExpired", 0]);
   }, { sessionTimeout: 50 }));
+
+Deno.test("a session that is to end with its answer is over when the answer comes, and never counts as expired", () =>
+  withReader(async (reader, engine, id) => {
+    const ending = reader.startRead(id, 60_000, { ends_with_answer: true });
+    for (let round = 0; round < 5; round++) {
+      reader.region.bytes.fill(0);
+      assertEquals(await reader.outcome("StartRead", ending), "StartReadResponse");
+      assertEquals(reader.region.bytes.subarray(0, 60_000), DATA);
+    }
+    const { sessions, started, expired, transfers, errors } = engine.server.statistics();
+    assertEquals([sessions, started, expired, transfers, errors], [0, 5, 0, 5, {}]);
+  }, { maxSessions: 1 }));
+
+Deno.test("a session that is to end with its answer ends with a refusal too", () =>
+  withReader(async (reader, engine, id) => {
+    const ending = reader.startRead(id, 10, { ends_with_answer: true });
+    assertEquals(await reader.outcome("StartRead", { ...ending, cookie: 6 }), "NeedleNotFound");
+    assertEquals(await reader.outcome("StartRead", { ...ending, offset: 60_000n }), "RangeNotSatisfiable");
+    assertEquals(engine.server.statistics().sessions, 0);
+    assertEquals(await reader.outcome("StartRead", ending), "StartReadResponse");
+  }, { maxSessions: 1 }));
+
+Deno.test("sessions of both kinds count as one, whichever the reader asks for", () =>
+  withReader(async (reader, engine, id) => {
+    const session_id = await started(reader, id, 10);
+    for (const ends_with_answer of [true, false]) {
+      const request = reader.startRead(id, 10, { ends_with_answer });
+      assertEquals(await reader.outcome("StartRead", request), "TooManySessions");
+    }
+    const complete = { session_id, success: true, bytes_transferred: 10n };
+    assertEquals(await reader.outcome("CompleteRead", complete), "CompleteReadResponse");
+    const staying = reader.startRead(id, 10, { ends_with_answer: false });
+    assertEquals(await reader.outcome("StartRead", staying), "StartReadResponse");
+    assertEquals(engine.server.statistics().sessions, 1);
+  }, { maxSessions: 1 }));
+
+Deno.test("a session that ended with its answer takes a complaint of spoilt bytes, and nothing else", () =>
+  withReader(async (reader, engine, id) => {
+    const answer = await reader.ask("StartRead", reader.startRead(id, 10, { ends_with_answer: true }));
+    assert(answer.type === "StartReadResponse");
+    const complete = { session_id: answer.data.session_id, success: true, bytes_transferred: 10n };
+    assertEquals(await reader.outcome("CompleteRead", complete), "SessionNotFound");
+    assertEquals(await reader.ask("CompleteRead", { ...complete, success: false, client_crc: 1 }, 9), {
+      type: "CompleteReadResponse",
+      data: { success: false },
+      id: 9,
+    });
+    assertEquals(engine.server.statistics().errors, { SessionNotFound: 1, ChecksumMismatch: 1 });
+    await using other = await RawReader.connect(engine.address); // which asked for no session of the kind
+    assertEquals(await other.outcome("CompleteRead", { ...complete, success: false }), "SessionNotFound");
+  }));
 
 Deno.test("a reader's sessions end with its connection", () =>
   withReader(async (reader, engine, id) => {
