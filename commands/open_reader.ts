@@ -11,6 +11,7 @@ import {
   type NeedleReader,
   rdmaWays,
   socketWay,
+  StoreReader,
 } from "../src/engine/mod.ts";
 import { type RdmaAddress, reasonOf } from "../src/rdma/mod.ts";
 import { MasterClient, Store, VolumeServerReader, writeSampleVolume } from "../src/seaweed/mod.ts";
@@ -45,9 +46,8 @@ export async function openReader(options: ServeOptions, version: string, log: Lo
     directories.push(directory);
     log.write("info", "no --dir and no --engine: serving a sample volume", { directory });
   }
-  const servers = directories.length === 0
-    ? undefined
-    : await openOwnEngine(options, directories, version, log, opening);
+  const store = directories.length === 0 ? undefined : opening.use(openStore(directories, options.indexDirectory));
+  const servers = store === undefined ? undefined : await openOwnEngine(options, store, version, log, opening);
   if (servers?.address !== undefined) addresses.push(servers.address);
   const engines: EngineClient[] = [];
   for (const address of addresses) {
@@ -57,7 +57,9 @@ export async function openReader(options: ServeOptions, version: string, log: Lo
     engines.push(new EngineClient(ways, { answerTimeout: options.timeout, log: engineLog(log) }));
   }
   const engineReader = new EngineReader(engines, { readAhead: { ahead: options.readAhead } });
-  const reader = options.masters.length === 0 ? engineReader : await withFallback(engineReader, options);
+  const { timeout } = options;
+  const nearest = store === undefined ? engineReader : new StoreReader(engineReader, store, { timeout });
+  const reader = options.masters.length === 0 ? nearest : await withFallback(nearest, options);
   opening.use(reader);
   await engineReader.settled(); // a ready line means ready, where an engine is there at all
   const moved = opening.move();
@@ -75,12 +77,11 @@ async function withFallback(reader: NeedleReader, options: ServeOptions): Promis
 
 async function openOwnEngine(
   options: ServeOptions,
-  directories: readonly string[],
+  store: Store,
   version: string,
   log: Log,
   stack: AsyncDisposableStack,
 ): Promise<EngineServers> {
-  const store = stack.use(openStore(directories, options.indexDirectory));
   const domains = await openDomains(options, OWN_ENGINE, log);
   const { maxSessions } = options;
   return stack.use(await EngineServers.start(domains, OWN_ENGINE, store, { version, maxSessions }, log));

@@ -16,7 +16,7 @@ import { NeedleSizes } from "./needle_sizes.ts";
 import { parseRange } from "./range.ts";
 
 /** The needle of a file id. */
-type Needle = Pick<ReadRequest, "volume" | "key" | "cookie" | "fallback">;
+type Needle = Pick<ReadRequest, "volume" | "key" | "cookie" | "fallback" | "local">;
 
 /** What the first read of a needle told. */
 interface Opening extends Promised {
@@ -38,7 +38,7 @@ export function needleRoutes(service: Service): Hono<{ Bindings: Bindings }> {
     const { raw } = c.req;
     const fileId = c.req.param("file_id");
     const caller = await service.guard.admit(c, SOME_NEEDLE);
-    const needle = { ...checkFileId(fileId), fallback: true };
+    const needle = { ...checkFileId(fileId), fallback: true, local: true };
     service.guard.admitNeedle(caller, needle);
     using held = new DisposableStack();
     const session = held.use(service.sessions.begin(c, needleTarget(needle), caller));

@@ -14,3 +14,4 @@ export * from "./reader.ts";
 export * from "./server.ts";
 export type { SocketTimes } from "./socket_channel.ts";
 export { socketWay } from "./socket_way.ts";
+export * from "./store_reader.ts";

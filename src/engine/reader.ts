@@ -20,20 +20,22 @@ export interface ReadRequest {
   size: number;
   /** Whether they may come from a volume server by HTTP where no engine gives them. Default false. */
   fallback?: boolean;
+  /** Whether they may be read from their file where this process has the volume itself, and not by RDMA. Default false. */
+  local?: boolean;
 }
 
-/** Where bytes came from: by RDMA, from an engine's Unix socket, or from a volume server by HTTP. */
+/** Where bytes came from: by RDMA, from this machine itself, or from a volume server by HTTP. */
 export type ReadSource = "rdma" | "local" | "http";
 
 /** Bytes read, held until {@linkcode release}. */
 export interface ReadResult extends Disposable {
   /** Exactly the `size` bytes asked for. A view that dies with `release`: copy or send before. */
   readonly bytes: Uint8Array;
-  /** `rdma` only where RDMA operations placed the bytes in this process; `local` where an engine of this machine sent them. */
+  /** `rdma` only where RDMA operations placed the bytes in this process; `local` where they never left this machine: by an engine's Unix socket, or from the file. */
   readonly source: ReadSource;
-  /** What moved them: `iwarp`, `verbs:rxe0`, `local`, `http`. */
+  /** What moved them: `iwarp`, `verbs:rxe0`, `local`, `file`, `http`. */
   readonly transport: string;
-  /** The engine's session that read them. */
+  /** The engine's session that read them; empty where none did. */
   readonly sessionId: string;
   /** Size of the whole needle's data, uncompressed. */
   readonly needleSize: number;
@@ -123,7 +125,7 @@ export interface ReaderStatistics {
   readonly reads: number;
   /** Of those, the ones whose bytes RDMA placed (read-ahead included). */
   readonly rdmaReads: number;
-  /** Of those, the ones that an engine's Unix socket brought (read-ahead included). */
+  /** Of those, the ones that an engine's Unix socket brought (read-ahead included), or that were read from their file. */
   readonly localReads: number;
   /** Of those, the ones answered from bytes that read-ahead had placed. */
   readonly readAheadHits: number;

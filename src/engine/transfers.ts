@@ -29,6 +29,9 @@ export interface Range {
   readonly coversRange: boolean;
 }
 
+/** The range that is wanted. */
+type Wanted = Pick<MessageData<"StartRead">, "volume_id" | "needle_id" | "cookie" | "offset" | "size">;
+
 /** Sends `length` bytes at `at` of the buffer to the reader. */
 export type Place = (at: number, length: number) => void;
 
@@ -60,7 +63,7 @@ export class Transfers {
    * what was placed before means nothing then.
    */
   async read(
-    request: MessageData<"StartRead">,
+    request: Wanted,
     buffer: PooledBuffer,
     signal: AbortSignal,
     place: Place,
@@ -77,7 +80,7 @@ export class Transfers {
     }
   }
 
-  async #readInto(request: MessageData<"StartRead">, buffer: PooledBuffer, place: Place): Promise<Range> {
+  async #readInto(request: Wanted, buffer: PooledBuffer, place: Place): Promise<Range> {
     const { volume_id: volume, needle_id: key, cookie } = request;
     const needle = this.#store.open({ volume, key, cookie }, Date.now());
     const { length } = buffer;

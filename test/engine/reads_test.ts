@@ -211,7 +211,7 @@ Deno.test("reads go on while the volume is appended to, overwritten, deleted fro
     assertEquals(await reader.bytes(rangeOf(id, 5, 19_000)), changed.subarray(5, 19_005));
     writer.delete(key, NOW + round);
     assertEquals(await reader.failure(rangeOf(id, 0, 1)), "not-found");
-    if (round % 3 === 0) writer = vacuum(volumes, kept, round);
+    if (round % 3 === 0) writer = volumes.vacuum(kept, round);
     assertEquals(await reader.bytes(rangeOf(keptId, 100, 69_000)), kept.subarray(100, 69_100));
   }
 });
@@ -243,15 +243,3 @@ Deno.test("closing an engine ends the pauses of ranges that wait for a volume", 
   await engine.stop();
   assertEquals(await failure, "unavailable");
 });
-
-/** Copies what is live to new files and renames them, the `.dat` first: what weed does at the end of a vacuum. */
-function vacuum(volumes: Volumes, kept: Uint8Array<ArrayBuffer>, revision: number) {
-  const directory = volumes.directoryNamed(`vacuum-${revision}`);
-  const writer = volumes.writer(1, { compactionRevision: revision }, directory);
-  writer.append({ key: 1n, cookie: 5, data: kept }, NOW);
-  Deno.writeTextFileSync(volumes.path("1.cpc"), "");
-  Deno.renameSync(writer.dataPath, volumes.path("1.dat"));
-  Deno.renameSync(writer.indexPath, volumes.path("1.idx"));
-  Deno.removeSync(volumes.path("1.cpc"));
-  return writer;
-}

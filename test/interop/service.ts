@@ -40,7 +40,11 @@ export interface ServeOptions {
   /** What it is told to read through. Default `auto`. */
   provider?: Over["provider"];
   /** The engine's address, `rdma:127.0.0.1:18515` or `unix:/tmp/verbena/engine.sock`. */
-  engine: string;
+  engine?: string;
+  /** Folders of volumes that it has itself, with an engine of its own. */
+  directories?: readonly string[];
+  /** The folder of their `.idx` files, where they have one. */
+  indexDirectory?: string | undefined;
   /** Bytes read ahead of sequential readers; 0 for none. */
   readAhead?: number;
   /** Checksums of FPDUs. */
@@ -175,7 +179,10 @@ export class Serve extends Service {
   /** Starts one at a port the system chose. */
   static async start(options: ServeOptions): Promise<Serve> {
     const anonymous = options.anonymous ?? ["/health", "/read", "/stats", "/benchmark", "/v1"];
-    const args = ["--engine", options.engine, ...anonymous.flatMap((path) => ["--anonymous", path])];
+    const args = anonymous.flatMap((path) => ["--anonymous", path]);
+    if (options.engine !== undefined) args.push("--engine", options.engine);
+    for (const directory of options.directories ?? []) args.push("--dir", directory);
+    if (options.indexDirectory !== undefined) args.push("--index-dir", options.indexDirectory);
     if (options.readAhead !== undefined) args.push("--read-ahead", String(options.readAhead));
     if (options.crc !== undefined) args.push("--crc", options.crc);
     if (options.timeout !== undefined) args.push("--timeout", String(options.timeout));

@@ -62,6 +62,20 @@ export class Volumes implements Disposable {
     return `${this.directory}/${name}`;
   }
 
+  /**
+   * Copies the one needle of volume 1 that is live, key 1 and cookie 5, to new files and renames them, the `.dat` first:
+   * what weed does at the end of a vacuum.
+   */
+  vacuum(kept: Uint8Array<ArrayBuffer>, revision: number): VolumeWriter {
+    const writer = this.writer(1, { compactionRevision: revision }, this.directoryNamed(`vacuum-${revision}`));
+    writer.append({ key: 1n, cookie: 5, data: kept }, NOW);
+    Deno.writeTextFileSync(this.path("1.cpc"), "");
+    Deno.renameSync(writer.dataPath, this.path("1.dat"));
+    Deno.renameSync(writer.indexPath, this.path("1.idx"));
+    Deno.removeSync(this.path("1.cpc"));
+    return writer;
+  }
+
   [Symbol.dispose](): void {
     for (const each of this.#open) each[Symbol.dispose]();
     Deno.removeSync(this.directory, { recursive: true });
