@@ -8,9 +8,9 @@
  *
  * @module
  */
-import { Packr, Unpackr } from "msgpackr";
-import { reasonOf, WireError } from "../rdma/errors.ts";
-import { checkMessagePack } from "./message_pack.ts";
+import { Packr } from "msgpackr";
+import { WireError } from "../rdma/errors.ts";
+import { decodeMessagePack, KnownStrings } from "./message_pack.ts";
 
 /** The longest request that is looked at, in bytes. */
 export const MAX_REQUEST_SIZE = 64 * 1024;
@@ -128,7 +128,11 @@ export type Message<T extends MessageType = MessageType> = {
 }[T];
 
 const packer = new Packr({ useRecords: false, variableMapSize: true, encodeUndefinedAsNil: true });
-const unpacker = new Unpackr({ useRecords: false, int64AsType: "bigint", mapsAsObjects: true });
+const known = new KnownStrings(["type", "data", "id", ...Object.entries(SCHEMAS).flatMap(names)]);
+
+function names([type, fields]: [string, readonly Field[]]): string[] {
+  return [type, ...fields.map(([name]) => name)];
+}
 
 /** The message's bytes, all maps. Fields that are undefined are left out. */
 export function encodeMessage<T extends MessageType>(type: T, data: MessageData<T>, id?: number): Uint8Array {
@@ -141,14 +145,7 @@ export function encodeMessage<T extends MessageType>(type: T, data: MessageData<
  */
 export function decodeMessage(bytes: Uint8Array): Message {
   if (bytes.length > MAX_REQUEST_SIZE) throw new WireError("engine", "message length", bytes.length);
-  checkMessagePack(bytes);
-  let value: unknown;
-  try {
-    value = unpacker.unpack(bytes);
-  } catch (error) {
-    throw new WireError("engine", "MessagePack", reasonOf(error));
-  }
-  const [type, data, id] = envelope(value);
+  const [type, data, id] = envelope(decodeMessagePack(bytes, known));
   if (typeof type !== "string" || !Object.hasOwn(SCHEMAS, type)) throw new WireError("engine", "type", describe(type));
   const message = { type, data: decodeFields(type as MessageType, data) } as Message;
   if (id !== undefined && id !== null) message.id = decodeValue(type, ["id", "u32"], id) as number;
@@ -157,22 +154,19 @@ export function decodeMessage(bytes: Uint8Array): Message {
 
 function envelope(value: unknown): [type: unknown, data: unknown, id: unknown] {
   if (Array.isArray(value)) return [value[0], value[1], value[2]];
-  if (typeof value !== "object" || value === null) throw new WireError("engine", "envelope", describe(value));
-  const record = value as Record<string, unknown>;
-  return [record.type, record.data, record.id];
+  if (value instanceof Map) return [value.get("type"), value.get("data"), value.get("id")];
+  throw new WireError("engine", "envelope", describe(value));
 }
 
 function decodeFields(type: MessageType, data: unknown): Record<string, unknown> {
   const schema: readonly Field[] = SCHEMAS[type];
-  const isArray = Array.isArray(data);
-  if (!isArray && (typeof data !== "object" || data === null)) {
-    throw new WireError("engine", `${type} data`, describe(data));
-  }
+  const map = data instanceof Map ? data : undefined;
+  if (map === undefined && !Array.isArray(data)) throw new WireError("engine", `${type} data`, describe(data));
   const out: Record<string, unknown> = {};
-  for (const [index, field] of schema.entries()) {
+  for (let index = 0; index < schema.length; index++) {
+    const field = schema[index] as Field;
     const [name, , optional] = field;
-    const source = data as Record<string | number, unknown>;
-    const value = isArray ? source[index] : Object.hasOwn(source, name) ? source[name] : undefined;
+    const value: unknown = map === undefined ? (data as unknown[])[index] : map.get(name);
     if (value !== undefined && value !== null) out[name] = decodeValue(type, field, value);
     else if (optional === undefined) throw new WireError("engine", `${type}.${name}`, "nothing");
   }
@@ -180,28 +174,35 @@ function decodeFields(type: MessageType, data: unknown): Record<string, unknown>
 }
 
 const LARGEST = (1n << 64n) - 1n;
-const LIMITS: Partial<Record<Kind, bigint>> = { u8: 0xffn, u16: 0xffffn, u32: 0xffff_ffffn, u64: LARGEST };
+const LIMITS: Partial<Record<Kind, number>> = { u8: 0xff, u16: 0xffff, u32: 0xffff_ffff };
 
 function decodeValue(type: string, [name, kind]: Field, value: unknown): unknown {
   const limit = LIMITS[kind];
   if (limit !== undefined) {
-    const exact = decodeNumber(value, limit);
-    if (exact !== undefined) return kind === "u64" ? exact : Number(exact);
+    const number = typeof value === "bigint" ? Number(value) : value;
+    if (isNatural(number) && number <= limit) return number;
+  } else if (kind === "u64") {
+    const exact = decodeU64(value);
+    if (exact !== undefined) return exact;
   } else if (kind === "bool" && typeof value === "boolean") return value;
   else if (kind === "string" && typeof value === "string") return value;
   else if (kind === "bytes" && value instanceof Uint8Array) return new Uint8Array(value); // the message is the transport's
   else if (kind === "strings" && Array.isArray(value) && value.length <= MAX_LIST) {
     if (value.every((each) => typeof each === "string")) return value;
   } else if (kind === "u64s" && Array.isArray(value) && value.length <= MAX_LIST) {
-    const numbers = value.map((each) => decodeNumber(each, LARGEST));
+    const numbers = value.map(decodeU64);
     if (!numbers.includes(undefined)) return numbers;
   }
   throw new WireError("engine", `${type}.${name}, wanted ${kind}`, describe(value));
 }
 
-function decodeNumber(value: unknown, limit: bigint): bigint | undefined {
-  const exact = typeof value === "bigint" ? value : Number.isSafeInteger(value) ? BigInt(value as number) : undefined;
-  return exact !== undefined && exact >= 0n && exact <= limit ? exact : undefined;
+function isNatural(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
+function decodeU64(value: unknown): bigint | undefined {
+  if (typeof value !== "bigint") return isNatural(value) ? BigInt(value) : undefined;
+  return value >= 0n && value <= LARGEST ? value : undefined;
 }
 
 function describe(value: unknown): string {
