@@ -158,9 +158,8 @@ export class EngineClient implements AsyncDisposable {
   }
 
   /** Reads a range. Throws ReadError. A connection lost on the way is made good once, on the next. */
-  async read(request: ReadRequest, signal?: AbortSignal): Promise<Fetched> {
-    checkRequest(request);
-    return await this.#twice(() => this.#readOnce(request, signal));
+  read(request: ReadRequest, signal?: AbortSignal): Promise<Fetched> {
+    return this.#twice(() => this.#readOnce(request, signal));
   }
 
   /** Its volumes, by id. Throws ReadError, `unsupported` where it is too old to tell. */
@@ -188,13 +187,11 @@ export class EngineClient implements AsyncDisposable {
     return this.close();
   }
 
-  async #twice<T>(once: () => Promise<T>): Promise<T> {
-    try {
-      return await once();
-    } catch (error) {
+  #twice<T>(once: () => Promise<T>): Promise<T> {
+    return once().catch((error) => {
       if (!(error instanceof ConnectionLost) || this.#closing.signal.aborted) throw error;
-      return await once();
-    }
+      return once();
+    });
   }
 
   #asking(signal: AbortSignal | undefined): Ask {
@@ -208,11 +205,11 @@ export class EngineClient implements AsyncDisposable {
     decode: (data: MessageData<A>) => R,
     signal: AbortSignal | undefined,
   ): Promise<R> {
-    const connection = await this.#usable(signal);
+    const connection = this.#standing ?? await this.#connected(signal);
     if (this.#capabilities?.extensions?.includes(type) !== true) {
       throw new ReadError("unsupported", `${this.name} knows no ${type}: it is another engine, or an older one`);
     }
-    const answer = await unlessAborted(connection.call(type, data).answer, signal);
+    const answer = await connection.call(type, data, signal).answer;
     if (answer.type === "Error") throw toReadError(answer.data);
     try {
       if (answer.type === wanted) return decode(answer.data as MessageData<A>);
@@ -224,13 +221,15 @@ export class EngineClient implements AsyncDisposable {
     }
   }
 
-  async #usable(signal: AbortSignal | undefined): Promise<EngineConnection> {
-    const standing = this.#connection;
-    return standing?.usable ? standing : await this.#connected(signal);
+  /** The connection, where it can be used. */
+  get #standing(): EngineConnection | undefined {
+    return this.#connection?.usable ? this.#connection : undefined;
   }
 
   async #readOnce(request: ReadRequest, signal: AbortSignal | undefined): Promise<Fetched> {
-    const connection = await this.#usable(signal);
+    checkRequest(request);
+    signal?.throwIfAborted();
+    const connection = this.#standing ?? await this.#connected(signal);
     const { way, pool } = this.#road; // the connection's: both change together
     const { size } = request;
     if (size > this.maxReadSize) {
@@ -245,17 +244,17 @@ export class EngineClient implements AsyncDisposable {
     const asked = this.#rangeOf(request);
     let call: Call;
     try {
-      call = connection.read(asked, buffer);
+      call = connection.read(asked, buffer, signal);
     } catch (error) {
       buffer[Symbol.dispose]();
       throw error instanceof ReadError ? error : new ConnectionLost(reasonOf(error));
     }
     try {
-      const answer = await unlessAborted(call.answer, signal);
+      const answer = await call.answer;
       return this.#finish(connection, asked, buffer, answer, way);
     } catch (error) {
       // Until the engine has answered, or can no longer reach it, the memory is not free for another read.
-      call.settled.then(() => buffer[Symbol.dispose]());
+      call.whenSettled(() => buffer[Symbol.dispose]());
       throw error;
     }
   }
@@ -315,7 +314,7 @@ export class EngineClient implements AsyncDisposable {
   // Nobody waits for the answer: the bytes are here, or spoilt. Should it fail, the session ends by its time.
   #complete(connection: EngineConnection, data: MessageData<"CompleteRead">): void {
     try {
-      connection.call("CompleteRead", data);
+      connection.tell("CompleteRead", data);
     } catch (error) {
       this.#lastError = reasonOf(error);
     }
@@ -422,14 +421,13 @@ export class EngineClient implements AsyncDisposable {
   }
 
   async #askCapabilities(connection: EngineConnection): Promise<MessageData<"GetCapabilitiesResponse">> {
-    const { answer } = connection.call("GetCapabilities", { client_id: "verbena" });
     const { setupTimeout } = this.#options;
     const over = new AbortController();
     const expire = () => over.abort(new ReadError("timeout", `no answer to GetCapabilities within ${setupTimeout} ms`));
     const timer = setTimeout(expire, setupTimeout);
     const signal = AbortSignal.any([over.signal, this.#closing.signal]);
     try {
-      const message = await unlessAborted(answer, signal);
+      const message = await connection.call("GetCapabilities", { client_id: "verbena" }, signal).answer;
       if (message.type === "GetCapabilitiesResponse") return message.data;
       throw new WireError("engine", "answer to GetCapabilities", message.type);
     } finally {

@@ -23,19 +23,59 @@ export interface EngineConnectionOptions {
 
 /** A request under way. */
 export interface Call {
-  /** The answer. Rejected with ReadError `timeout`, or `unavailable` when the connection is lost. */
+  /**
+   * The answer. Rejected with ReadError `timeout`, or `unavailable` when the connection is lost, and with the signal's
+   * reason when it aborts.
+   */
   readonly answer: Promise<Message>;
-  /** Fulfilled once the engine can no longer act on the request: it answered, or the connection is over. */
-  readonly settled: Promise<void>;
+  /** Calls `then` once the engine can no longer act on the request: it answered, or the connection is over. */
+  whenSettled(then: () => void): void;
 }
 
-class Pending {
-  readonly answer = Promise.withResolvers<Message>();
-  readonly settled = Promise.withResolvers<void>();
+class Pending implements Call {
   expired = false;
+  readonly #answer = Promise.withResolvers<Message>();
+  #settled = false;
+  #then: (() => void) | undefined;
 
-  constructor(readonly what: string, readonly at: number, readonly buffer: PooledBuffer | undefined) {
-    this.answer.promise.catch(() => {}); // who asked may have gone
+  constructor(
+    readonly what: string,
+    readonly at: number,
+    readonly buffer: PooledBuffer | undefined,
+    readonly signal: AbortSignal | undefined,
+  ) {
+    if (signal?.aborted) this.reject(signal.reason);
+    else signal?.addEventListener("abort", this);
+  }
+
+  get answer(): Promise<Message> {
+    return this.#answer.promise;
+  }
+
+  whenSettled(then: () => void): void {
+    if (this.#settled) then();
+    else this.#then = then;
+  }
+
+  /** The signal's event. */
+  handleEvent(): void {
+    this.reject(this.signal?.reason);
+  }
+
+  reject(reason: unknown): void {
+    this.signal?.removeEventListener("abort", this);
+    this.#answer.reject(reason);
+  }
+
+  /** It is over: with this answer, unless it was given up before. */
+  settle(answer: Message | ReadError): void {
+    if (answer instanceof ReadError) this.reject(answer);
+    else {
+      this.signal?.removeEventListener("abort", this);
+      this.#answer.resolve(answer);
+    }
+    this.#settled = true;
+    this.#then?.();
   }
 }
 
@@ -110,16 +150,25 @@ export class EngineConnection {
   }
 
   /** Sends a request. Throws ReadError `busy` when the queue is full, ConnectionLost when the connection is over. */
-  call<T extends MessageType>(type: T, data: MessageData<T>): Call {
-    return this.#send(type, () => data, undefined);
+  call<T extends MessageType>(type: T, data: MessageData<T>, signal?: AbortSignal): Call {
+    return this.#send(type, () => data, undefined, signal);
+  }
+
+  /** The same, where nobody waits for the answer. */
+  tell<T extends MessageType>(type: T, data: MessageData<T>): void {
+    this.call(type, data).answer.catch(() => {});
   }
 
   /**
    * Asks for a range, into `buffer`, which is as long and stays the engine's until the call is settled. A range that did
    * not come whole, as far as that can be told, is an answer that breaks the protocol. Throws as {@linkcode call} does.
    */
-  read(range: Omit<MessageData<"StartRead">, keyof Destination>, buffer: PooledBuffer): Call {
-    return this.#send("StartRead", (id) => ({ ...range, ...this.#channel.lend(id, buffer) }), buffer);
+  read(
+    range: Omit<MessageData<"StartRead">, keyof Destination>,
+    buffer: PooledBuffer,
+    signal: AbortSignal | undefined,
+  ): Call {
+    return this.#send("StartRead", (id) => ({ ...range, ...this.#channel.lend(id, buffer) }), buffer, signal);
   }
 
   /** Ends it. */
@@ -132,10 +181,11 @@ export class EngineConnection {
     type: T,
     dataOf: (id: number) => MessageData<T>,
     buffer: PooledBuffer | undefined,
+    signal: AbortSignal | undefined,
   ): Call {
     const id = this.#nextId;
     this.#nextId = (id % 0xffff_ffff) + 1;
-    const pending = new Pending(type, performance.now(), buffer);
+    const at = performance.now();
     try {
       this.#channel.send(encodeMessage(type, dataOf(id), id));
     } catch (error) {
@@ -144,15 +194,16 @@ export class EngineConnection {
       this.fail(error instanceof VerbenaError ? error : new WireError("engine", type, reasonOf(error)));
       throw new ConnectionLost(reasonOf(error));
     }
+    const pending = new Pending(type, at, buffer, signal);
     this.#pending.set(id, pending);
     this.#watch ??= setTimeout(() => this.#look(), this.#options.answerTimeout / WATCHES_PER_TIMEOUT);
-    return { answer: pending.answer.promise, settled: pending.settled.promise };
+    return pending;
   }
 
   #ping(): void {
     if (!this.#usable || performance.now() - this.#heardAt < this.#channel.pingInterval / 2) return;
     try {
-      this.call("Ping", { timestamp_ns: toNanoseconds(Date.now()) });
+      this.tell("Ping", { timestamp_ns: toNanoseconds(Date.now()) });
     } catch {
       // it is busy, or over: then that shows otherwise
     }
@@ -167,8 +218,7 @@ export class EngineConnection {
       if (pending === undefined) throw new WireError("engine", "answer to no request", message.id ?? "no id");
       if (pending.buffer !== undefined) this.#takeBack(id, pending.buffer, message.type);
       this.#pending.delete(id);
-      pending.answer.resolve(message);
-      pending.settled.resolve();
+      pending.settle(message);
     } catch (error) {
       if (!(error instanceof WireError)) throw error;
       this.fail(error);
@@ -200,7 +250,7 @@ export class EngineConnection {
       if (pending.expired && age < answerTimeout * TIMEOUTS_PER_ANSWER) continue;
       pending.expired = true;
       const error = new ReadError("timeout", `no answer to ${pending.what} within ${answerTimeout} ms`);
-      pending.answer.reject(error);
+      pending.reject(error);
       if (this.#heardAt < pending.at || age >= answerTimeout * TIMEOUTS_PER_ANSWER) return this.fail(error);
     }
     if (this.#pending.size > 0) this.#watch = setTimeout(() => this.#look(), answerTimeout / WATCHES_PER_TIMEOUT);
@@ -212,10 +262,7 @@ export class EngineConnection {
     clearInterval(this.#pinger);
     const error = this.#fault ?? closure.error;
     const reason = error === undefined ? "the engine closed the connection" : reasonOf(error);
-    for (const pending of this.#pending.values()) {
-      pending.answer.reject(new ConnectionLost(reason));
-      pending.settled.resolve();
-    }
+    for (const pending of this.#pending.values()) pending.settle(new ConnectionLost(reason));
     this.#pending.clear();
     return this.#fault === undefined ? closure : { graceful: false, error: this.#fault };
   }
