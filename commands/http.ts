@@ -44,8 +44,8 @@ export interface HttpOptions {
   readonly stallTimeout?: number;
   /** Counts connections and requests, and bounds the former. Default: those of {@linkcode ClientLimits}. */
   readonly limits?: ClientLimits;
-  /** Times of clients that send slowly, for tests: {@linkcode HEAD_TIMEOUT} and {@linkcode REQUEST_TIMEOUT}. */
-  readonly timeouts?: { readonly head: number; readonly request: number };
+  /** Times of slow clients, for tests: {@linkcode HEAD_TIMEOUT}, {@linkcode REQUEST_TIMEOUT}, {@linkcode KEEP_ALIVE_TIMEOUT}. */
+  readonly timeouts?: { readonly head: number; readonly request: number; readonly idle?: number };
   /** Ends it. */
   readonly stop: AbortSignal;
   /** Where its end is told. */
@@ -71,11 +71,15 @@ export async function serveHttp(handler: Handler, options: HttpOptions): Promise
     maxHeaderSize: MAX_HEAD_SIZE,
     headersTimeout: options.timeouts?.head ?? HEAD_TIMEOUT,
     requestTimeout: options.timeouts?.request ?? REQUEST_TIMEOUT,
-    keepAliveTimeout: KEEP_ALIVE_TIMEOUT,
+    keepAliveTimeout: 0, // HttpConnections looks after it
     connectionsCheckingInterval: Math.min(TIMEOUT_CHECK_INTERVAL, options.timeouts?.head ?? Infinity),
   });
   const answer = answering(handler, options, limits);
-  const connections = new HttpConnections(server, answer, options.stallTimeout ?? STALL_TIMEOUT, limits);
+  const patience = {
+    idle: options.timeouts?.idle ?? KEEP_ALIVE_TIMEOUT,
+    stall: options.stallTimeout ?? STALL_TIMEOUT,
+  };
+  const connections = new HttpConnections(server, answer, patience, limits);
   await listen(server, options);
   if (!stop.aborted) {
     await new Promise<void>((resolve) => stop.addEventListener("abort", () => resolve(), { once: true }));

@@ -26,29 +26,47 @@ interface Due {
   readonly answers: Set<ServerResponse>;
   /** Requests that wait for their turn. */
   readonly waiting: Parameters<Serve>[];
+  /** Since when it has been idle, or has a client that takes nothing, as far as that was looked for; NaN for neither. */
+  since: number;
+  /** Bytes that had been written to its socket then, and those of them that still waited for the client. */
+  written: number;
+  left: number;
 }
+
+/** How long a connection may do nothing, in milliseconds. */
+export interface Patience {
+  /** Between two requests. */
+  readonly idle: number;
+  /** While an answer waits for its client to take it. */
+  readonly stall: number;
+}
+
+/** Looks for connections in a time that one may do nothing: how much longer than that it can be. */
+const LOOKS_PER_TIMEOUT = 4;
+/** The most milliseconds between two looks. */
+const LOOK_INTERVAL = 1_000;
 
 /** The connections of one server. */
 export class HttpConnections {
   readonly #server: Server;
   readonly #serve: Serve;
   readonly #due = new Map<Socket, Due>();
+  readonly #patience: Patience;
   #finishing = false;
 
   /**
-   * Watches a server from before it listens, and has its requests served: a client that takes nothing for `stallTimeout`
-   * milliseconds is cut off, and a connection beyond `limits` closed before anything is read from it.
+   * Watches a server from before it listens, and has its requests served: a connection that does nothing beyond `patience`
+   * is closed, and one beyond `limits` before anything is read from it.
    */
-  constructor(server: Server, serve: Serve, stallTimeout: number, limits: ClientLimits) {
+  constructor(server: Server, serve: Serve, patience: Patience, limits: ClientLimits) {
     this.#server = server;
     this.#serve = serve;
-    server.setTimeout(stallTimeout, (socket: Socket) => {
-      if (this.#isAnswering(socket)) socket.destroy(); // one whose answer is not ready yet has done nothing wrong
-    });
+    this.#patience = patience;
+    server.on("listening", () => this.#watch());
     server.prependListener("connection", (socket: Socket) => {
       const address = socket.remoteAddress ?? "";
       if (!limits.connected(address)) return void socket.destroy();
-      this.#due.set(socket, { answers: new Set(), waiting: [] });
+      this.#due.set(socket, { answers: new Set(), waiting: [], since: NaN, written: 0, left: 0 });
       socket.setMaxListeners(0); // each answer of a pipeline waits for "close"
       socket.on("close", () => {
         this.#due.delete(socket);
@@ -96,6 +114,30 @@ export class HttpConnections {
     if (answers.size <= MAX_PIPELINED) return this.#serve(incoming, outgoing);
     waiting.push([incoming, outgoing]);
     socket.pause();
+  }
+
+  // Timers of each socket's own, which node:http sets and clears with every request, cost more than a look now and then.
+  #watch(): void {
+    const { idle, stall } = this.#patience;
+    const interval = Math.min(LOOK_INTERVAL, Math.min(idle, stall) / LOOKS_PER_TIMEOUT);
+    const timer = setInterval(() => this.#look(performance.now()), interval);
+    this.#server.on("close", () => clearInterval(timer));
+  }
+
+  #look(now: number): void {
+    const { idle, stall } = this.#patience;
+    for (const [socket, due] of this.#due) {
+      const left = socket.writableLength;
+      const { bytesWritten: written } = socket;
+      const isIdle = due.answers.size === 0;
+      // One whose answer is not ready yet has done nothing wrong.
+      if (!isIdle && left === 0) due.since = NaN;
+      else if (Number.isNaN(due.since) || written !== due.written || left !== due.left) {
+        due.since = now;
+        due.written = written;
+        due.left = left;
+      } else if (now - due.since >= (isIdle ? idle : stall)) socket.destroy();
+    }
   }
 
   #isAnswering(socket: Socket): boolean {

@@ -298,6 +298,21 @@ Deno.test("serveHttp() cuts off who sends a head or a body too slowly, and who s
   for (const [text, answer] of table) assertMatch(await server.say(text), answer);
 });
 
+Deno.test("serveHttp() closes a connection on which nothing more is asked, and none whose answer takes its time", async () => {
+  const slowly = async (request: Request): Promise<Response> => {
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    return echo(request);
+  };
+  await using server = new Server(slowly, "127.0.0.1", {
+    stallTimeout: 20,
+    timeouts: { head: 10_000, request: 10_000, idle: 100 },
+  });
+  const [one, two] = ["GET /1 HTTP/1.1\r\nHost: x\r\n\r\n", "GET /2 HTTP/1.1\r\nHost: x\r\n\r\n"];
+  const answers = (await server.say(one + two)).match(/GET \/\d/g);
+  assertEquals(answers, ["GET /1", "GET /2"]);
+  assertEquals(await server.say(""), "");
+});
+
 Deno.test("serveHttp() closes connections beyond the ceiling before it reads from them, and counts requests under way", async () => {
   const gate = Promise.withResolvers<void>();
   const limits = new ClientLimits({ maxConnections: 2 });
