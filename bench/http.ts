@@ -1,6 +1,7 @@
 /**
- * `deno task bench:http`: requests a second of /health and of needles whole, from `verbena serve`, from the real weed
- * volume server that has the same needles, and from bare servers that answer as many bytes from memory.
+ * `deno task bench:http`: requests a second of /health and of needles whole, from `verbena serve` that has the volumes
+ * itself, from one that reads them through an engine in another process, from the real weed volume server that they are
+ * of, and from bare servers that answer as many bytes from memory.
  *
  * Contenders take turns within each round, so that what else the machine does hits them alike. Figures are medians over
  * the rounds. Prints a table, then one line of JSON.
@@ -25,7 +26,7 @@ const ROUND_TIME = 1_000;
 const WARM_UP = 200;
 
 /** Whoever answers. */
-type Name = "verbena" | "weed" | "bare Deno.serve" | "bare node:http";
+type Name = "verbena" | "with engine" | "weed" | "bare Deno.serve" | "bare node:http";
 
 /** What is asked of one contender. */
 interface Asked {
@@ -123,7 +124,8 @@ async function main(): Promise<void> {
     fileIds.push(fileId);
   }
   const engine = stack.use(await Engine.start({ directories: weed.directories }));
-  const verbena = stack.use(await Serve.start({ engine: engine.address }));
+  const verbena = stack.use(await Serve.start({ directories: weed.directories }));
+  const withEngine = stack.use(await Serve.start({ engine: engine.address }));
   const [onServe, onNode] = [await bare("bare_serve.ts"), await bare("bare_node.ts")];
   stack.use(onServe.process);
   stack.use(onNode.process);
@@ -143,12 +145,14 @@ async function main(): Promise<void> {
       size,
       asked: [
         { who: "verbena", address: verbena.address, target: `/v1/needles/${fileIds[index]}` },
+        { who: "with engine", address: withEngine.address, target: `/v1/needles/${fileIds[index]}` },
         { who: "weed", address: weed.volumeServer, target: `/${fileIds[index]}` },
         ...floor(size),
       ],
     })),
   ];
-  const rows: string[][] = [["requests/s", "verbena", "spread", "weed", "× weed", "Deno.serve", "×", "node:http", "×"]];
+  const others = ["weed", "bare Deno.serve", "bare node:http", "with engine"] as const;
+  const rows: string[][] = [["requests/s", "verbena", "spread", ...others.flatMap((who) => [who, "×"])]];
   const results: Record<string, unknown>[] = [];
   for (const each of cases) {
     const figures = await measure(each);
@@ -158,8 +162,7 @@ async function main(): Promise<void> {
       return other === undefined ? ["", ""] : [whole(other), (rate / other).toFixed(2)];
     };
     const spread = `${whole(slowest)}–${whole(fastest)}`;
-    const others = (["weed", "bare Deno.serve", "bare node:http"] as const).flatMap(against);
-    rows.push([each.what, whole(rate), spread, ...others]);
+    rows.push([each.what, whole(rate), spread, ...others.flatMap(against)]);
     results.push({ what: each.what, ...Object.fromEntries(figures) });
   }
   // deno-lint-ignore no-console -- the result
