@@ -7,6 +7,7 @@ import { reasonOf, SystemError, VerbenaError, WireError } from "../rdma/errors.t
 import type { PooledBuffer } from "../rdma/pool.ts";
 import type { Closure } from "../rdma/provider.ts";
 import type { Destination, EngineWay, ReaderChannel } from "./channel.ts";
+import { IdRing } from "./id_ring.ts";
 import { decodeMessage, encodeMessage, type Message, type MessageData, type MessageType } from "./messages.ts";
 import { toNanoseconds } from "./protocol.ts";
 import { type EngineConnectionInfo, ReadError } from "./reader.ts";
@@ -107,10 +108,9 @@ export class EngineConnection {
   readonly closed: Promise<Closure>;
   readonly #channel: ReaderChannel;
   readonly #options: EngineConnectionOptions;
-  readonly #pending = new Map<number, Pending>(); // oldest first
+  #pending = new IdRing<Pending>();
   readonly #name = `engine-client-${++made}`;
   readonly #since = Date.now();
-  #nextId = 1;
   #heardAt = performance.now();
   #watch: ReturnType<typeof setTimeout> | undefined;
   readonly #pinger: ReturnType<typeof setInterval> | undefined;
@@ -183,8 +183,7 @@ export class EngineConnection {
     buffer: PooledBuffer | undefined,
     signal: AbortSignal | undefined,
   ): Call {
-    const id = this.#nextId;
-    this.#nextId = (id % 0xffff_ffff) + 1;
+    const id = this.#pending.draw();
     const at = performance.now();
     try {
       this.#channel.send(encodeMessage(type, dataOf(id), id));
@@ -195,7 +194,7 @@ export class EngineConnection {
       throw new ConnectionLost(reasonOf(error));
     }
     const pending = new Pending(type, at, buffer, signal);
-    this.#pending.set(id, pending);
+    this.#pending.add(id, pending);
     this.#watch ??= setTimeout(() => this.#look(), this.#options.answerTimeout / WATCHES_PER_TIMEOUT);
     return pending;
   }
@@ -246,7 +245,7 @@ export class EngineConnection {
     const { answerTimeout } = this.#options;
     for (const pending of this.#pending.values()) {
       const age = now - pending.at;
-      if (age < answerTimeout) break;
+      if (age < answerTimeout) continue;
       if (pending.expired && age < answerTimeout * TIMEOUTS_PER_ANSWER) continue;
       pending.expired = true;
       const error = new ReadError("timeout", `no answer to ${pending.what} within ${answerTimeout} ms`);
@@ -263,7 +262,7 @@ export class EngineConnection {
     const error = this.#fault ?? closure.error;
     const reason = error === undefined ? "the engine closed the connection" : reasonOf(error);
     for (const pending of this.#pending.values()) pending.settle(new ConnectionLost(reason));
-    this.#pending.clear();
+    this.#pending = new IdRing();
     return this.#fault === undefined ? closure : { graceful: false, error: this.#fault };
   }
 }

@@ -60,6 +60,8 @@ class Stream {
   readonly cursors: ReaderCursor[] = []; // the one used last is first
   readonly blocks: Block[] = [];
 
+  constructor(readonly key: string) {}
+
   /** The block that holds the byte at `offset`. */
   at(offset: number): Block | undefined {
     return this.blocks.find((block) => offset >= block.offset && offset < block.end);
@@ -89,6 +91,7 @@ export class ReadAhead {
   readonly #fetch: Fetch;
   readonly #options: ReadAheadOptions;
   readonly #streams = new Map<string, Stream>(); // least recently used first
+  #newest: Stream | undefined; // the last of them
   readonly #blocks = new Set<Block>(); // oldest first
   #bytes = 0;
   #sweeper: ReturnType<typeof setTimeout> | undefined;
@@ -141,11 +144,14 @@ export class ReadAhead {
     this.#sweeper = undefined;
     for (const block of this.#blocks) this.#drop(block);
     this.#streams.clear();
+    this.#newest = undefined;
   }
 
   #stream(request: ReadRequest): Stream {
     const key = keyOf(request);
-    const stream = this.#streams.get(key) ?? new Stream();
+    if (this.#newest?.key === key) return this.#newest;
+    const stream = this.#streams.get(key) ?? new Stream(key);
+    this.#newest = stream;
     this.#streams.delete(key);
     this.#streams.set(key, stream);
     if (this.#streams.size > MAX_STREAMS) {
