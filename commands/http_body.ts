@@ -5,7 +5,7 @@
  */
 import { Buffer } from "node:buffer";
 import type { ServerResponse } from "node:http";
-import { textOf } from "../routes/text_answer.ts";
+import { TextAnswer } from "../routes/text_answer.ts";
 
 /** Milliseconds in which a client must take what came before a body failed. */
 const BROKEN_LINGER = 1_000;
@@ -20,11 +20,10 @@ type WithBody = Response & { body: ReadableStream<Uint8Array> };
 export async function sendResponse(response: Response, outgoing: ServerResponse): Promise<void> {
   if (outgoing.headersSent || outgoing.req.socket.destroyed) return void response.body?.cancel().catch(() => {});
   const { status } = response;
-  const said = textOf(response);
-  if (said !== undefined && outgoing.req.method !== "HEAD") {
-    const length = { "content-length": String(Buffer.byteLength(said.text)) };
-    outgoing.writeHead(status, { ...said.headers, ...length });
-    outgoing.end(said.text);
+  if (response instanceof TextAnswer && outgoing.req.method !== "HEAD") {
+    const length = { "content-length": String(Buffer.byteLength(response.said)) };
+    outgoing.writeHead(status, { ...response.fields, ...length });
+    outgoing.end(response.said);
     return;
   }
   const headers = Object.fromEntries(response.headers);

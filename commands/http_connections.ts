@@ -23,7 +23,7 @@ export type Serve = (incoming: IncomingMessage, outgoing: ServerResponse) => voi
 /** What is due on a connection. */
 interface Due {
   /** All answers that are due, those that wait for their turn among them. */
-  readonly answers: Set<ServerResponse>;
+  readonly answers: ServerResponse[]; // a few: what a Set forgets outlives V8's short garbage collections
   /** Requests that wait for their turn. */
   readonly waiting: Parameters<Serve>[];
   /** Since when it has been idle, or has a client that takes nothing, as far as that was looked for; NaN for neither. */
@@ -66,7 +66,7 @@ export class HttpConnections {
     server.prependListener("connection", (socket: Socket) => {
       const address = socket.remoteAddress ?? "";
       if (!limits.connected(address)) return void socket.destroy();
-      this.#due.set(socket, { answers: new Set(), waiting: [], since: NaN, written: 0, left: 0 });
+      this.#due.set(socket, { answers: [], waiting: [], since: NaN, written: 0, left: 0 });
       socket.setMaxListeners(0); // each answer of a pipeline waits for "close"
       socket.on("close", () => {
         this.#due.delete(socket);
@@ -100,18 +100,18 @@ export class HttpConnections {
     const due = this.#due.get(socket);
     if (due === undefined) return;
     const { answers, waiting } = due;
-    answers.add(outgoing);
+    answers.push(outgoing);
     if (this.#finishing) closeAfter(outgoing);
     outgoing.on("close", () => {
-      answers.delete(outgoing);
+      answers.splice(answers.indexOf(outgoing), 1);
       // A body that is still to come, if it ever is, would keep an answered connection open.
-      if (!incoming.complete || (this.#finishing && answers.size === 0)) return socket.destroySoon();
+      if (!incoming.complete || (this.#finishing && answers.length === 0)) return socket.destroySoon();
       const next = waiting.shift();
       if (next === undefined) return;
       if (waiting.length === 0) socket.resume();
       this.#serve(...next);
     });
-    if (answers.size <= MAX_PIPELINED) return this.#serve(incoming, outgoing);
+    if (answers.length <= MAX_PIPELINED) return this.#serve(incoming, outgoing);
     waiting.push([incoming, outgoing]);
     socket.pause();
   }
@@ -129,7 +129,7 @@ export class HttpConnections {
     for (const [socket, due] of this.#due) {
       const left = socket.writableLength;
       const { bytesWritten: written } = socket;
-      const isIdle = due.answers.size === 0;
+      const isIdle = due.answers.length === 0;
       // One whose answer is not ready yet has done nothing wrong.
       if (!isIdle && left === 0) due.since = NaN;
       else if (Number.isNaN(due.since) || written !== due.written || left !== due.left) {
@@ -146,7 +146,7 @@ export class HttpConnections {
   }
 
   #closeIdle(): void {
-    for (const [socket, { answers }] of this.#due) if (answers.size === 0) socket.destroy();
+    for (const [socket, { answers }] of this.#due) if (answers.length === 0) socket.destroy();
   }
 }
 

@@ -5,7 +5,7 @@
  */
 import { protectedHeaders } from "./headers.ts";
 import type { Clock } from "./clock.ts";
-import { textAnswer } from "./text_answer.ts";
+import { TextAnswer } from "./text_answer.ts";
 
 /** A duration as Go prints it: `850ns`, `403.2µs`, `2.48ms`, `1.5s`, `1m30s`. */
 export function formatDuration(milliseconds: number): string {
@@ -37,7 +37,12 @@ export function rawNumber(value: bigint): unknown {
   return JSON.rawJSON(value.toString());
 }
 
+/** The headers of an answer in JSON. */
+export function jsonHeaders(headers: Readonly<Record<string, string>> = {}): Record<string, string> {
+  return protectedHeaders({ "content-type": "application/json", ...headers });
+}
+
 /** Compact JSON (scripts search it for `"rdma_enabled":true`) with a status. */
 export function json(body: unknown, status = 200, headers: Readonly<Record<string, string>> = {}): Response {
-  return textAnswer(JSON.stringify(body), status, protectedHeaders({ "content-type": "application/json", ...headers }));
+  return new TextAnswer(JSON.stringify(body), status, jsonHeaders(headers));
 }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { textOf } from "./text_answer.ts";
+import { TextAnswer } from "./text_answer.ts";
 
 /** What every answer says: take it for what its type says, tell nobody of the address, and keep it from other origins. */
 export const SECURITY_HEADERS: Readonly<Record<string, string>> = {
@@ -33,13 +33,13 @@ export function protectedHeaders<V>(headers: Readonly<Record<string, V>>): Recor
 
 /** Has an answer say what {@linkcode protectedHeaders} has, and `cors` besides. */
 export function secure(response: Response, cors: Readonly<Record<string, string>>): Response {
-  const said = textOf(response);
+  const said = response instanceof TextAnswer ? response.fields : undefined;
   const set = (name: string, value: string): void => {
     response.headers.set(name, value);
-    if (said !== undefined) said.headers[name] = value;
+    if (said !== undefined) said[name] = value;
   };
   // A text answer is made with them: setting them costs more than sending it.
-  if (said === undefined || !("referrer-policy" in said.headers)) {
+  if (said === undefined || !("referrer-policy" in said)) {
     const { headers } = response;
     const protection = protectedHeaders<string>(headers.has("etag") ? { etag: "" } : {});
     for (const name in protection) if (name !== "etag" && !headers.has(name)) set(name, protection[name] ?? "");

@@ -6,7 +6,7 @@
  */
 import { Hono } from "hono";
 import type { ReaderHealth } from "../src/engine/reader.ts";
-import { json, timestamp } from "./format.ts";
+import { json, jsonHeaders, timestamp } from "./format.ts";
 import type { Bindings } from "./guard.ts";
 import { DEFAULT_RETRY_AFTER, methodNotAllowed } from "./http_error.ts";
 import type { Service } from "./service.ts";
@@ -62,6 +62,9 @@ export function healthRoutes(service: Service): Hono<{ Bindings: Bindings }> {
         ...(error === "" ? {} : { error }),
       },
     };
+    if (ready && c.req.raw.method === "GET" && service.direct.served(c.env)) {
+      return service.direct.sendText(c.env, 200, jsonHeaders(), JSON.stringify(body));
+    }
     return ready ? json(body) : json(body, 503, { "retry-after": String(DEFAULT_RETRY_AFTER) });
   });
   app.all("/", methodNotAllowed("GET"));
