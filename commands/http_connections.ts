@@ -10,12 +10,15 @@ import { once } from "node:events";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { ClientLimits } from "../routes/limits.ts";
+import { Turns } from "../routes/turns.ts";
 
 /**
  * Answers of one connection that are worked on at once. A pipeline's later requests wait, and what follows them is not
  * read, so that one client's are no more than this whatever it sends.
  */
 export const MAX_PIPELINED = 4;
+/** Requests behind others of their connections that are begun in one turn of the event loop. */
+const PIPELINED_EACH_TURN = 64;
 
 /** What takes requests. */
 export type Serve = (incoming: IncomingMessage, outgoing: ServerResponse) => void;
@@ -52,6 +55,7 @@ export class HttpConnections {
   readonly #serve: Serve;
   readonly #due = new Map<Socket, Due>();
   readonly #patience: Patience;
+  readonly #turns = new Turns(PIPELINED_EACH_TURN);
   #finishing = false;
 
   /**
@@ -66,7 +70,11 @@ export class HttpConnections {
     server.prependListener("connection", (socket: Socket) => {
       const address = socket.remoteAddress ?? "";
       if (!limits.connected(address)) return void socket.destroy();
-      this.#due.set(socket, { answers: [], waiting: [], since: NaN, written: 0, left: 0 });
+      const due: Due = { answers: [], waiting: [], since: NaN, written: 0, left: 0 };
+      this.#due.set(socket, due);
+      const { resume } = socket;
+      // node:http calls it with each request that has come whole.
+      socket.resume = () => due.waiting.length > 0 ? socket : resume.call(socket);
       socket.setMaxListeners(0); // each answer of a pipeline waits for "close"
       socket.on("close", () => {
         this.#due.delete(socket);
@@ -109,11 +117,18 @@ export class HttpConnections {
       const next = waiting.shift();
       if (next === undefined) return;
       if (waiting.length === 0) socket.resume();
-      this.#serve(...next);
+      this.#serveInTurn(...next);
     });
-    if (answers.length <= MAX_PIPELINED) return this.#serve(incoming, outgoing);
-    waiting.push([incoming, outgoing]);
-    socket.pause();
+    if (answers.length === 1) return this.#serve(incoming, outgoing);
+    if (answers.length <= MAX_PIPELINED) return this.#serveInTurn(incoming, outgoing);
+    if (waiting.push([incoming, outgoing]) === 1) socket.pause();
+  }
+
+  // Requests of a pipeline are here all at once: answered in a row, they would hold up everybody else's.
+  #serveInTurn(incoming: IncomingMessage, outgoing: ServerResponse): void {
+    const turn = this.#turns.take(1);
+    if (turn === undefined) return this.#serve(incoming, outgoing);
+    void turn.then(() => incoming.socket.destroyed || this.#serve(incoming, outgoing));
   }
 
   // Timers of each socket's own, which node:http sets and clears with every request, cost more than a look now and then.

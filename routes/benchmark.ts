@@ -6,9 +6,10 @@
  */
 import { Hono } from "hono";
 import type { ReadRequest } from "../src/engine/reader.ts";
+import { Asker } from "./asker.ts";
 import { formatDuration, json, timestamp } from "./format.ts";
 import { conditionOf } from "./health.ts";
-import type { Bindings } from "./guard.ts";
+import type { Asked, Bindings } from "./guard.ts";
 import { HttpError, methodNotAllowed, toHttpError } from "./http_error.ts";
 import { parseInteger, readQuery } from "./query.ts";
 import { DEFAULT_SIZE, parseRead } from "./read.ts";
@@ -42,7 +43,7 @@ export function benchmarkRoutes(service: Service): Hono<{ Bindings: Bindings }> 
     running = true;
     const started = service.clock.elapsed();
     try {
-      const run = await readRepeatedly(service, request, iterations, started, raw.signal);
+      const run = await readRepeatedly(service, request, iterations, started, c);
       return json(benchmarkDocument(service, request, run, service.clock.elapsed() - started));
     } finally {
       running = false;
@@ -73,13 +74,14 @@ async function readRepeatedly(
   request: ReadRequest,
   iterations: number,
   started: number,
-  client: AbortSignal,
+  asked: Asked,
 ): Promise<Run> {
   const run: Run = { successful: 0, rdma: 0, failed: 0, lastError: "" };
   for (let count = 0; count < iterations; count++) {
-    if (client.aborted || service.clock.elapsed() - started >= service.limits.benchmarkTimeout) break;
+    using asker = new Asker(asked); // another for each: one whose read was late has had all its time
+    if (asker.signal.aborted || service.clock.elapsed() - started >= service.limits.benchmarkTimeout) break;
     try {
-      using result = await service.read(request, client);
+      using result = await service.read(request, asker);
       run.successful++;
       if (result.source === "rdma") run.rdma++;
     } catch (error) {

@@ -48,6 +48,11 @@ export class DirectAnswers {
     return bindings?.outgoing !== undefined && bindings.stop?.aborted === false;
   }
 
+  /** Whether an answer waits for others of its connection to be sent first. */
+  waits(bindings: Partial<NodeBindings> | undefined): boolean {
+    return bindings?.outgoing?.socket === null;
+  }
+
   /** Throws HttpError 503 where `size` more bytes may not wait for a socket: clients do not take what they asked for. */
   admit(size: number): void {
     if (this.#waiting + size <= this.ceiling) return;

@@ -105,7 +105,9 @@ export function readRoutes(service: Service): Hono<{ Bindings: Bindings }> {
     const started = service.clock.elapsed();
     using held = new DisposableStack();
     const session = held.use(service.sessions.begin(c, needleTarget(request), caller));
-    const result = held.use(await readFirst(service, request, session.signal));
+    // Of what is long, an answer that waits behind others holds nothing: a byte tells whether there is as much.
+    const piece = service.direct.waits(c.env) ? 1 : PIECE_SIZE;
+    const result = held.use(await readFirst(service, request, session, piece));
     if (request.byMount) refuseEnd(request, result);
     if (asJson) return documentAnswer(service, request, result, service.clock.elapsed() - started);
     if (request.size > PIECE_SIZE) {
@@ -140,10 +142,10 @@ function refuseEnd(request: ReadRequest, result: ReadResult): void {
   );
 }
 
-/** Reads what is asked, or the first piece of what is longer, once it is certain that there is as much. */
-async function readFirst(service: Service, request: ReadRequest, client: AbortSignal): Promise<ReadResult> {
+/** Reads what is asked, or the first bytes of what is longer than a piece, once it is certain that there is as much. */
+async function readFirst(service: Service, request: ReadRequest, session: Session, first: number): Promise<ReadResult> {
   const { offset, size } = request;
-  const result = await service.read(size > PIECE_SIZE ? { ...request, size: PIECE_SIZE } : request, client);
+  const result = await service.read(size > PIECE_SIZE ? { ...request, size: first } : request, session);
   if (offset + size <= result.needleSize) return result;
   result[Symbol.dispose]();
   throw new ReadError("range", `the needle has ${result.needleSize} bytes: ${describe(request)}`);
@@ -159,10 +161,11 @@ function bytesAnswer(request: ReadRequest, result: ReadResult): Response {
   return new Response(result.bytes as Uint8Array<ArrayBuffer>, { headers: bytesHeaders(request, result) });
 }
 
-/** Likewise what is longer than a piece, of which `result` is the first. */
+/** Likewise what is longer than a piece, of which `result` is the first, or else one byte that the answer does without. */
 function streamAnswer(service: Service, request: ReadRequest, result: ReadResult, session: Session): Response {
   const { source, needleSize, checksum } = result;
-  const body = streamRange(service, request, { source, needleSize, checksum }, session, result.bytes.slice());
+  const first = result.bytes.length === PIECE_SIZE ? result.bytes.slice() : undefined;
+  const body = streamRange(service, request, { source, needleSize, checksum }, session, first);
   return new Response(body, { headers: bytesHeaders(request, result) });
 }
 

@@ -6,12 +6,14 @@
 import { type NeedleReader, ReadError, type ReadRequest, type ReadResult } from "../src/engine/reader.ts";
 import { Access } from "../src/access/mod.ts";
 import { reasonOf } from "../src/rdma/errors.ts";
+import type { Asker } from "./asker.ts";
 import { type Clock, systemClock } from "./clock.ts";
+import { Deadlines } from "./deadlines.ts";
 import { DirectAnswers } from "./direct_answer.ts";
 import { Failures } from "./failures.ts";
 import { Guard } from "./guard.ts";
 import { Cors } from "./headers.ts";
-import { clientGone, HttpError } from "./http_error.ts";
+import { HttpError } from "./http_error.ts";
 import { LatencyBoard } from "./latency.ts";
 import { ClientLimits } from "./limits.ts";
 import type { Log } from "./log.ts";
@@ -19,6 +21,7 @@ import { type Observed, UNOBSERVED } from "./observed.ts";
 import { Sessions } from "./sessions.ts";
 import { Telemetry, type TelemetryApi } from "./telemetry.ts";
 import { Traffic } from "./traffic.ts";
+import { Turns } from "./turns.ts";
 import type { SmbSource } from "./v1/smb_source.ts";
 
 /** Ceilings of the HTTP side. Sizes are bytes, times milliseconds. */
@@ -49,6 +52,13 @@ export const DEFAULT_LIMITS: Limits = {
   maxBenchmarkIterations: 10_000,
   benchmarkTimeout: 60_000,
 };
+
+/** Reads in progress that are begun as they come; those beyond them are spread over turns of the event loop. */
+const READS_AT_ONCE = 16;
+/** Bytes that these may begin to read in one turn. */
+const BYTES_EACH_TURN = 4 << 20;
+/** What a read costs beside its bytes, in bytes that could be read meanwhile. */
+const READ_COST = 128 << 10;
 
 /** A needle that is known to be there: the page shows it, and `/benchmark` reads it when told no other. */
 export interface Sample {
@@ -128,6 +138,8 @@ export class Service {
   reads = 0;
   /** Bytes that RDMA placed and that were given out. */
   rdmaBytes = 0;
+  readonly #deadlines: Deadlines;
+  readonly #turns = new Turns(BYTES_EACH_TURN);
 
   /** Completes what was given with what is usual. */
   constructor(dependencies: Dependencies) {
@@ -136,6 +148,7 @@ export class Service {
     this.log = dependencies.log;
     this.limits = { ...DEFAULT_LIMITS, ...dependencies.limits };
     this.direct = new DirectAnswers(this.limits.maxWaitingBytes);
+    this.#deadlines = new Deadlines(this.limits.readTimeout);
     this.clock = dependencies.clock ?? systemClock;
     this.samples = dependencies.samples ?? [];
     this.smb = dependencies.smb;
@@ -160,16 +173,15 @@ export class Service {
   }
 
   /**
-   * Reads within the time a read may take, and only for as long as the client is there. Throws ReadError;
+   * Reads within the time a read may take, and only for as long as the answer is wanted. Throws ReadError;
    * whatever comes back has exactly the size asked for.
    */
-  async read(request: ReadRequest, client: AbortSignal): Promise<ReadResult> {
+  async read(request: ReadRequest, asker: Asker): Promise<ReadResult> {
     const began = this.clock.elapsed();
     let outcome = "abandoned";
     let transport = "none";
     try {
-      const read = (signal: AbortSignal): Promise<ReadResult> => this.reader.read(request, signal);
-      const result = await this.within(client, read, `no bytes within ${this.limits.readTimeout} ms`, request);
+      const result = await this.within(asker, (signal) => this.reader.read(request, signal), request);
       if (result.bytes.byteLength !== request.size) {
         const length = result.bytes.byteLength;
         result[Symbol.dispose]();
@@ -191,33 +203,31 @@ export class Service {
   }
 
   /**
-   * Has a reader asked for something, within the time it may take and only for as long as the client is there. Throws
-   * ReadError, and HttpError where the client is not.
+   * Has a reader asked for something, for `request` where that is a read, within the time it may take and only for as long
+   * as the answer is wanted. A burst of reads is begun over several turns of the event loop. Throws ReadError, and
+   * HttpError where the answer is not wanted any more.
    */
-  async within<T>(
-    client: AbortSignal,
-    ask: (signal: AbortSignal) => Promise<T>,
-    late = "no answer in time",
-    request?: ReadRequest,
-  ): Promise<T> {
+  async within<T>(asker: Asker, ask: (signal: AbortSignal) => Promise<T>, request?: ReadRequest): Promise<T> {
     const { maxReads, readTimeout } = this.limits;
     if (this.reads >= maxReads) throw new ReadError("busy", `${maxReads} reads are in progress, the most there may be`);
-    const controller = new AbortController();
-    const abandon = (): void => controller.abort(client.reason instanceof HttpError ? client.reason : clientGone());
-    if (client.aborted) abandon();
-    controller.signal.throwIfAborted();
-    client.addEventListener("abort", abandon);
-    const expire = (): void => {
-      controller.abort(new ReadError("timeout", request === undefined ? late : `${late}: ${describe(request)}`));
-    };
-    const timer = setTimeout(expire, readTimeout);
+    asker.throwIfAborted();
+    const deadline = this.#deadlines.set(() => {
+      const late = request === undefined
+        ? "no answer in time"
+        : `no bytes within ${readTimeout} ms: ${describe(request)}`;
+      asker.abort(new ReadError("timeout", late));
+    });
     this.reads++;
     try {
-      return await ask(controller.signal);
+      const turn = this.reads > READS_AT_ONCE ? this.#turns.take(READ_COST + (request?.size ?? 0)) : undefined;
+      if (turn !== undefined) {
+        await turn;
+        asker.throwIfAborted();
+      }
+      return await ask(asker.signal);
     } finally {
       this.reads--;
-      clearTimeout(timer);
-      client.removeEventListener("abort", abandon);
+      this.#deadlines.meet(deadline);
     }
   }
 }

@@ -3,9 +3,10 @@
  *
  * @module
  */
+import { Asker } from "./asker.ts";
 import type { Clock } from "./clock.ts";
 import { addressOf, type Asked, type Caller } from "./guard.ts";
-import { clientGone, HttpError } from "./http_error.ts";
+import { HttpError } from "./http_error.ts";
 
 /** What a session reads. */
 export interface Target {
@@ -16,38 +17,34 @@ export interface Target {
 }
 
 /** One answer in progress. */
-export class Session implements Disposable {
+export class Session extends Asker {
   /** Bytes handed on so far. */
   bytes = 0;
-  readonly #controller = new AbortController();
+  /** What it answers. */
+  readonly request: Request;
+  /** From where that was asked. */
+  readonly address: string;
   readonly #sessions: Sessions;
   readonly #held = new DisposableStack();
-  readonly #onGone = (): void => this.#controller.abort(clientGone());
 
   /** Is of `sessions` until it is disposed. */
   constructor(
     sessions: Sessions,
+    asked: Asked,
     /** Tells it from others, now and later. */ readonly id: number,
-    /** What it answers. */ readonly request: Request,
     /** What it reads. */ readonly target: Target,
     /** Who asked. */ readonly caller: string,
-    /** From where. */ readonly address: string,
     /** When, milliseconds since 1970. */ readonly since: number,
   ) {
+    super(asked);
     this.#sessions = sessions;
-    const client = request.signal;
-    if (client.aborted) this.#onGone();
-    else client.addEventListener("abort", this.#onGone);
-  }
-
-  /** Aborts when the client goes away, and when the session is cancelled. */
-  get signal(): AbortSignal {
-    return this.#controller.signal;
+    this.request = asked.req.raw;
+    this.address = addressOf(asked.env);
   }
 
   /** Ends what it reads; its client gets 503, or an answer that is broken off. */
   cancel(): void {
-    this.#controller.abort(new HttpError(503, "the read was cancelled", { "retry-after": "1" }));
+    this.abort(new HttpError(503, "the read was cancelled", { "retry-after": "1" }));
   }
 
   /** Has `resource` disposed when it is over. */
@@ -56,9 +53,9 @@ export class Session implements Disposable {
   }
 
   /** It is over. */
-  [Symbol.dispose](): void {
+  override [Symbol.dispose](): void {
     this.#held.dispose();
-    this.request.signal.removeEventListener("abort", this.#onGone);
+    super[Symbol.dispose]();
     this.#sessions.end(this);
   }
 }
@@ -80,8 +77,8 @@ export class Sessions {
   }
 
   /** Begins one, which its owner disposes. */
-  begin({ env, req }: Asked, target: Target, caller: Caller): Session {
-    const session = new Session(this, this.#next++, req.raw, target, caller.name, addressOf(env), this.#clock.now());
+  begin(asked: Asked, target: Target, caller: Caller): Session {
+    const session = new Session(this, asked, this.#next++, target, caller.name, this.#clock.now());
     this.#open.set(session.id, session);
     return session;
   }

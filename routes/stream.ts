@@ -79,7 +79,7 @@ async function readPiece(
   session: Session,
 ): Promise<Uint8Array> {
   try {
-    using result = await service.read(request, session.signal);
+    using result = await service.read(request, session);
     const { source, needleSize, checksum } = result;
     if (source !== promised.source || needleSize !== promised.needleSize || checksum !== promised.checksum) {
       throw new ReadError("corrupt", `the needle or its source changed during the answer: ${describe(request)}`);

@@ -46,7 +46,7 @@ export function needleRoutes(service: Service): Hono<{ Bindings: Bindings }> {
     const whole = size === undefined ? undefined : await readWhole(service, { ...needle, offset: 0, size }, session);
     if (whole !== undefined) return wholeAnswer(service, c, whole);
     sizes.forget(fileId);
-    const opening = await open(service, needle, session.signal);
+    const opening = await open(service, needle, session);
     sizes.set(fileId, opening.needleSize);
     const validators = { etag: opening.headers["etag"] ?? "", modified: NaN }; // when it was written is not told
     if (isKnown(raw.headers, validators)) {
@@ -88,7 +88,7 @@ function needleHeaders(length: number): Record<string, string> {
 /** All of a needle that had this size before; undefined where it has another one now. */
 async function readWhole(service: Service, request: ReadRequest, session: Session): Promise<ReadResult | undefined> {
   try {
-    const result = await service.read(request, session.signal);
+    const result = await service.read(request, session);
     if (result.needleSize === request.size) return result;
     result[Symbol.dispose]();
   } catch (error) {
@@ -114,9 +114,9 @@ function etagOf({ checksum }: Pick<ReadResult, "checksum">): string {
 }
 
 /** Learns a needle's size by reading its first byte; with read-ahead that is the read the stream would have begun with. */
-async function open(service: Service, needle: Needle, client: AbortSignal): Promise<Opening> {
+async function open(service: Service, needle: Needle, session: Session): Promise<Opening> {
   try {
-    using result = await service.read({ ...needle, offset: 0, size: 1 }, client);
+    using result = await service.read({ ...needle, offset: 0, size: 1 }, session);
     const { needleSize, source, checksum } = result;
     const headers = { ...sourceHeaders(result), "etag": etagOf(result) };
     return { needleSize, source, checksum, headers };

@@ -4,6 +4,7 @@
  * @module
  */
 import { createRoute, z } from "@hono/zod-openapi";
+import { Asker } from "../asker.ts";
 import { methodNotAllowed } from "../http_error.ts";
 import type { Service } from "../service.ts";
 import { mutable } from "./observed.ts";
@@ -39,7 +40,8 @@ export function volumeRoutes(service: Service) {
       }),
       async (c) => {
         const caller = await service.guard.admit(c, { kind: "needle", volume: undefined });
-        const volumes = await service.within(c.req.raw.signal, (signal) => service.reader.volumes(signal));
+        using asker = new Asker(c);
+        const volumes = await service.within(asker, (signal) => service.reader.volumes(signal));
         return c.json({ volumes: mutable(volumes.filter(({ id }) => service.guard.mayRead(caller, id))) }, 200);
       },
     )
@@ -70,8 +72,9 @@ export function volumeRoutes(service: Service) {
         await service.guard.admit(c, { kind: "needle", volume });
         const { after, limit = `${DEFAULT_PAGE}` } = c.req.valid("query");
         const from = after === undefined ? -1n : BigInt(`0x${after}`);
+        using asker = new Asker(c);
         const found = await service.within(
-          c.req.raw.signal,
+          asker,
           (signal) => service.reader.needles(volume, from, Number(limit), signal),
         );
         const needles = found.map(({ key, size }) => ({ key: key.toString(16), size }));

@@ -1,3 +1,5 @@
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import {
   type Handler,
   type HttpOptions,
@@ -6,6 +8,7 @@ import {
   MAX_TARGET_SIZE,
   serveHttp,
 } from "../../commands/http.ts";
+import { HttpConnections, MAX_PIPELINED, type Serve } from "../../commands/http_connections.ts";
 import { ClientLimits } from "../../routes/limits.ts";
 import { type LogLevel, silentLog } from "../../routes/log.ts";
 import { CapabilityError } from "../../src/rdma/errors.ts";
@@ -336,4 +339,31 @@ Deno.test("serveHttp() closes connections beyond the ceiling before it reads fro
   server.stop();
   await Promise.all([readToEnd(first), readToEnd(second), server.done]);
   while (limits.connections > 0) await new Promise((resolve) => setTimeout(resolve, 1));
+});
+
+Deno.test("HttpConnections reads no more of a pipeline than the piece that its last request came in", async () => {
+  const server = createServer();
+  let [seen, begun] = [0, 0];
+  const serve: Serve = () => begun++;
+  const connections = new HttpConnections(server, serve, { idle: 60_000, stall: 60_000 }, new ClientLimits());
+  server.on("request", () => seen++);
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const request = new TextEncoder().encode("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  const bytes = new Uint8Array(40_000 * request.length);
+  for (let at = 0; at < bytes.length; at += request.length) bytes.set(request, at);
+  {
+    using client = await Deno.connect({ hostname: "127.0.0.1", port: (server.address() as AddressInfo).port });
+    const writing = (async (): Promise<void> => {
+      for (let at = 0; at < bytes.length;) at += await client.write(bytes.subarray(at));
+    })().catch(() => {}); // it is never taken whole
+    for (let before = -1; before !== seen || seen === 0;) {
+      before = seen;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    assertEquals(begun, MAX_PIPELINED);
+    assert(seen <= MAX_PIPELINED + 65_536 / request.length + 1, `${seen} of 40,000 requests were taken in`);
+    server.closeAllConnections();
+    await writing;
+  }
+  await connections.finish();
 });

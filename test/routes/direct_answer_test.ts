@@ -167,6 +167,22 @@ Deno.test("registered memory is held while a client does not read, and comes bac
   assertEquals(server.reader.requests.length, asked);
 });
 
+Deno.test("of a long answer that waits behind others of its pipeline one byte is read, and all of it in its turn", async () => {
+  await using server = await Server.start();
+  const { reader } = server;
+  using connection = await server.connect();
+  const size = 12 << 20;
+  await write(connection, readRequest(0, size) + readRequest(7, size, "Connection: close\r\n"));
+  await server.settled(2);
+  const asked = reader.requests.filter(({ offset }) => offset % (1 << 20) === 7).map(({ size }) => size);
+  assertEquals(asked, [1]);
+  const answers = answersIn(await readToEnd(connection));
+  assertEquals(answers.map(({ body }) => body.length), [size, size]);
+  assertBytesAt(answers[0]?.body ?? new Uint8Array(1), 0);
+  assertBytesAt(answers[1]?.body ?? new Uint8Array(1), 7);
+  await server.released();
+});
+
 Deno.test("an answer beyond the bytes that may wait for sockets is copied: nothing is refused or wrong", async () => {
   await using server = await Server.start();
   const stalled = await Promise.all(Array.from({ length: 12 }, () => server.connect()));
