@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { IdRing } from "../src/engine/id_ring.ts";
 import { Asker } from "./asker.ts";
 import type { Clock } from "./clock.ts";
 import { addressOf, type Asked, type Caller } from "./guard.ts";
@@ -63,8 +64,7 @@ export class Session extends Asker {
 /** All answers in progress of one service. */
 export class Sessions {
   readonly #clock: Pick<Clock, "now">;
-  readonly #open = new Map<number, Session>();
-  #next = 1;
+  readonly #open = new IdRing<Session>();
 
   /** None yet. */
   constructor(clock: Pick<Clock, "now">) {
@@ -78,14 +78,14 @@ export class Sessions {
 
   /** Begins one, which its owner disposes. */
   begin(asked: Asked, target: Target, caller: Caller): Session {
-    const session = new Session(this, asked, this.#next++, target, caller.name, this.#clock.now());
-    this.#open.set(session.id, session);
+    const session = new Session(this, asked, this.#open.draw(), target, caller.name, this.#clock.now());
+    this.#open.add(session.id, session);
     return session;
   }
 
   /** The oldest first. */
   list(): Session[] {
-    return [...this.#open.values()];
+    return this.#open.values().sort((a, b) => a.since - b.since || a.id - b.id);
   }
 
   /** The one with this id. */

@@ -1,5 +1,5 @@
 /**
- * Requests under way, each by its id.
+ * What is under way, each by its id.
  *
  * It stands where a Map would: but one that loses an entry for each it gains has its table made anew every few dozen, and
  * each old table leads to the next, so that what they held outlives the garbage collector's short rounds.
@@ -12,7 +12,7 @@ const FIRST_PLACES = 64;
 /** The largest id. */
 const LARGEST = 0xffff_ffff;
 
-/** The requests. At least half of the places are free: whatever stays for long, there is an id for the next. */
+/** The ids. At least half of the places are free: whatever stays for long, there is an id for the next. */
 export class IdRing<T> {
   #ids = new Uint32Array(FIRST_PLACES); // 0 where the place is free
   #entries: (T | undefined)[] = new Array(FIRST_PLACES).fill(undefined);
