@@ -6,18 +6,14 @@
 import { Counters } from "../rdma/statistics.ts";
 import { VolumeServerError, type VolumeServerErrorCode } from "../seaweed/http_request.ts";
 import type { VolumeServerReader } from "../seaweed/volume_server.ts";
+import { LayeredReader } from "./layered_reader.ts";
 import {
-  type EngineConnectionInfo,
-  type NeedleInfo,
   type NeedleReader,
-  type ReaderHealth,
   ReadError,
   type ReadErrorCode,
   type ReaderStatistics,
   type ReadRequest,
   type ReadResult,
-  type RegionInfo,
-  type VolumeInfo,
 } from "./reader.ts";
 
 const CODES: Record<VolumeServerErrorCode, ReadErrorCode> = {
@@ -30,8 +26,7 @@ const CODES: Record<VolumeServerErrorCode, ReadErrorCode> = {
 };
 
 /** The reader. */
-export class FallbackReader implements NeedleReader {
-  readonly #reader: NeedleReader;
+export class FallbackReader extends LayeredReader {
   readonly #volumeServers: VolumeServerReader;
   readonly #timeout: number;
   readonly #errors = new Counters();
@@ -45,15 +40,15 @@ export class FallbackReader implements NeedleReader {
    * @param timeout How long a volume server may take, in milliseconds.
    */
   constructor(reader: NeedleReader, volumeServers: VolumeServerReader, timeout: number) {
-    this.#reader = reader;
+    super(reader);
     this.#volumeServers = volumeServers;
     this.#timeout = timeout;
   }
 
   /** See {@linkcode NeedleReader.read}. */
-  async read(request: ReadRequest, signal?: AbortSignal): Promise<ReadResult> {
+  override async read(request: ReadRequest, signal?: AbortSignal): Promise<ReadResult> {
     try {
-      return await this.#reader.read(request, signal);
+      return await this.reader.read(request, signal);
     } catch (error) {
       // Past the end is past the end everywhere.
       if (!request.fallback || !(error instanceof ReadError) || error.code === "range" || signal?.aborted) throw error;
@@ -61,34 +56,9 @@ export class FallbackReader implements NeedleReader {
     }
   }
 
-  /** See {@linkcode NeedleReader.volumes}: the engines' only. */
-  volumes(signal?: AbortSignal): Promise<readonly VolumeInfo[]> {
-    return this.#reader.volumes(signal);
-  }
-
-  /** See {@linkcode NeedleReader.needles}: the engines' only. */
-  needles(volume: number, after: bigint, limit: number, signal?: AbortSignal): Promise<readonly NeedleInfo[]> {
-    return this.#reader.needles(volume, after, limit, signal);
-  }
-
-  /** See {@linkcode NeedleReader.connections}: to volume servers none is kept. */
-  connections(): readonly EngineConnectionInfo[] {
-    return this.#reader.connections();
-  }
-
-  /** See {@linkcode NeedleReader.regions}. */
-  regions(): readonly RegionInfo[] {
-    return this.#reader.regions();
-  }
-
-  /** See {@linkcode NeedleReader.health}. */
-  health(): ReaderHealth {
-    return this.#reader.health();
-  }
-
   /** See {@linkcode NeedleReader.statistics}. A read that fell back and gave bytes is no error. */
-  statistics(): ReaderStatistics {
-    const inner = this.#reader.statistics();
+  override statistics(): ReaderStatistics {
+    const inner = this.reader.statistics();
     return {
       ...inner,
       reads: inner.reads + this.#reads,
@@ -96,16 +66,6 @@ export class FallbackReader implements NeedleReader {
       inFlight: inner.inFlight + this.#inFlight,
       errors: { ...inner.errors, ...prefixed(this.#errors.toJSON()) },
     };
-  }
-
-  /** See {@linkcode NeedleReader.close}. */
-  close(grace?: number): Promise<void> {
-    return this.#reader.close(grace);
-  }
-
-  /** The same as close(). */
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
   }
 
   async #readByHttp(request: ReadRequest, signal: AbortSignal | undefined): Promise<ReadResult> {

@@ -6,6 +6,7 @@
 export type { Channel, Destination, EngineWay, ReaderChannel } from "./channel.ts";
 export * from "./client.ts";
 export * from "./fallback_reader.ts";
+export { LayeredReader } from "./layered_reader.ts";
 export * from "./needle_reader.ts";
 export { ENGINE_PORT, type EngineLog } from "./protocol.ts";
 export { rdmaWays } from "./rdma_channel.ts";

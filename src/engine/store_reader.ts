@@ -4,22 +4,18 @@
  *
  * @module
  */
-import type { PooledBuffer } from "../rdma/pool.ts";
-import { RegisteredPool } from "../rdma/pool.ts";
+import { type PooledBuffer, RegisteredPool } from "../rdma/pool.ts";
 import { Counters } from "../rdma/statistics.ts";
 import type { Store } from "../seaweed/store.ts";
 import { LOCAL_MEMORY } from "./local_memory.ts";
+import { LayeredReader } from "./layered_reader.ts";
 import {
-  type EngineConnectionInfo,
-  type NeedleInfo,
   type NeedleReader,
-  type ReaderHealth,
   ReadError,
   type ReaderStatistics,
   type ReadRequest,
   type ReadResult,
   type RegionInfo,
-  type VolumeInfo,
 } from "./reader.ts";
 import { checkRequest } from "./read_request.ts";
 import { Refusal, toReadError } from "./refusal.ts";
@@ -39,8 +35,7 @@ export interface StoreReaderOptions {
 const TRANSPORT = "file";
 
 /** The reader. */
-export class StoreReader implements NeedleReader {
-  readonly #reader: NeedleReader;
+export class StoreReader extends LayeredReader {
   readonly #store: Store;
   readonly #timeout: number;
   readonly #pool: RegisteredPool;
@@ -53,8 +48,8 @@ export class StoreReader implements NeedleReader {
 
   /** Reads from `store`, which stays the caller's; all else through `reader`, which becomes this one's to close. */
   constructor(reader: NeedleReader, store: Store, options: StoreReaderOptions = {}) {
+    super(reader);
     const { timeout = 4_000, poolCeiling = 128 << 20, maxReadSize = 8 << 20 } = options;
-    this.#reader = reader;
     this.#store = store;
     this.#timeout = timeout;
     this.#pool = new RegisteredPool(LOCAL_MEMORY, { access: 0, ceiling: poolCeiling, largest: maxReadSize });
@@ -62,8 +57,8 @@ export class StoreReader implements NeedleReader {
   }
 
   /** See {@linkcode NeedleReader.read}. What is not in the store, or cannot be had there now, others are asked for. */
-  async read(request: ReadRequest, signal?: AbortSignal): Promise<ReadResult> {
-    if (request.local !== true || request.size > this.#pool.largest) return await this.#reader.read(request, signal);
+  override async read(request: ReadRequest, signal?: AbortSignal): Promise<ReadResult> {
+    if (request.local !== true || request.size > this.#pool.largest) return await this.reader.read(request, signal);
     signal?.throwIfAborted();
     this.#inFlight++;
     try {
@@ -75,7 +70,7 @@ export class StoreReader implements NeedleReader {
     } catch (error) {
       signal?.throwIfAborted();
       const refused = this.#readErrorOf(error);
-      if (isElsewhere(refused) && !this.#closing.signal.aborted) return await this.#reader.read(request, signal);
+      if (isElsewhere(refused) && !this.#closing.signal.aborted) return await this.reader.read(request, signal);
       this.#errors.add(refused.code);
       throw refused;
     } finally {
@@ -83,35 +78,15 @@ export class StoreReader implements NeedleReader {
     }
   }
 
-  /** See {@linkcode NeedleReader.volumes}: the engines'. */
-  volumes(signal?: AbortSignal): Promise<readonly VolumeInfo[]> {
-    return this.#reader.volumes(signal);
-  }
-
-  /** See {@linkcode NeedleReader.needles}: the engines'. */
-  needles(volume: number, after: bigint, limit: number, signal?: AbortSignal): Promise<readonly NeedleInfo[]> {
-    return this.#reader.needles(volume, after, limit, signal);
-  }
-
-  /** See {@linkcode NeedleReader.connections}. */
-  connections(): readonly EngineConnectionInfo[] {
-    return this.#reader.connections();
-  }
-
   /** See {@linkcode NeedleReader.regions}. */
-  regions(): readonly RegionInfo[] {
+  override regions(): readonly RegionInfo[] {
     const own = this.#pool.regions().map((region) => ({ owner: "store reader", transport: TRANSPORT, ...region }));
-    return [...this.#reader.regions(), ...own];
-  }
-
-  /** See {@linkcode NeedleReader.health}: the engines'. */
-  health(): ReaderHealth {
-    return this.#reader.health();
+    return [...this.reader.regions(), ...own];
   }
 
   /** See {@linkcode NeedleReader.statistics}. A read that another reader was asked for is that one's. */
-  statistics(): ReaderStatistics {
-    const inner = this.#reader.statistics();
+  override statistics(): ReaderStatistics {
+    const inner = this.reader.statistics();
     const errors: Record<string, number> = { ...inner.errors };
     let failed = 0;
     for (const [code, count] of Object.entries(this.#errors.toJSON())) {
@@ -136,15 +111,10 @@ export class StoreReader implements NeedleReader {
   }
 
   /** See {@linkcode NeedleReader.close}. */
-  async close(grace?: number): Promise<void> {
+  override async close(grace?: number): Promise<void> {
     this.#closing.abort(new ReadError("unavailable", "the reader is closed"));
-    await this.#reader.close(grace);
+    await this.reader.close(grace);
     this.#pool[Symbol.dispose]();
-  }
-
-  /** The same as close(). */
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
   }
 
   async #readFile(request: ReadRequest, signal: AbortSignal): Promise<ReadResult> {
