@@ -3,9 +3,8 @@
  *
  * @module
  */
-import { Buffer } from "node:buffer";
 import type { ServerResponse } from "node:http";
-import { TextAnswer } from "../routes/text_answer.ts";
+import { TextAnswer, writeText } from "../routes/text_answer.ts";
 
 /** Milliseconds in which a client must take what came before a body failed. */
 const BROKEN_LINGER = 1_000;
@@ -21,10 +20,7 @@ export async function sendResponse(response: Response, outgoing: ServerResponse)
   if (outgoing.headersSent || outgoing.req.socket.destroyed) return void response.body?.cancel().catch(() => {});
   const { status } = response;
   if (response instanceof TextAnswer && outgoing.req.method !== "HEAD") {
-    const length = { "content-length": String(Buffer.byteLength(response.said)) };
-    outgoing.writeHead(status, { ...response.fields, ...length });
-    outgoing.end(response.said);
-    return;
+    return writeText(outgoing, status, response.fields, response.said);
   }
   const headers = Object.fromEntries(response.headers);
   if (response.body === null || outgoing.req.method === "HEAD") {

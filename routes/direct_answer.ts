@@ -7,7 +7,6 @@
  *
  * @module
  */
-import { Buffer } from "node:buffer";
 import type { OutgoingHttpHeaders, ServerResponse } from "node:http";
 import type { ReadResult } from "../src/engine/reader.ts";
 import { protectedHeaders } from "./headers.ts";
@@ -71,13 +70,6 @@ export class DirectAnswers {
         held = 0;
       },
     };
-  }
-
-  /** Answers with a text, for whoever is asked too often to make a Response each time. Returns what the route hands on. */
-  sendText({ outgoing }: NodeBindings, status: number, headers: OutgoingHttpHeaders, text: string): Response {
-    outgoing.writeHead(status, { ...headers, "content-length": String(Buffer.byteLength(text)) });
-    outgoing.end(text);
-    return ALREADY_SENT;
   }
 
   /**

@@ -6,9 +6,11 @@
  */
 import { Hono } from "hono";
 import type { ReaderHealth } from "../src/engine/reader.ts";
+import { ALREADY_SENT } from "./direct_answer.ts";
 import { json, jsonHeaders, timestamp } from "./format.ts";
 import type { Bindings } from "./guard.ts";
 import { DEFAULT_RETRY_AFTER, methodNotAllowed } from "./http_error.ts";
+import { writeText } from "./text_answer.ts";
 import type { Service } from "./service.ts";
 
 /** What a client wants to know of the engines, in one place for `/health` and `/stats`. */
@@ -63,7 +65,8 @@ export function healthRoutes(service: Service): Hono<{ Bindings: Bindings }> {
       },
     };
     if (ready && c.req.raw.method === "GET" && service.direct.served(c.env)) {
-      return service.direct.sendText(c.env, 200, jsonHeaders(), JSON.stringify(body));
+      writeText(c.env.outgoing, 200, jsonHeaders(), JSON.stringify(body)); // asked too often to make a Response each time
+      return ALREADY_SENT;
     }
     return ready ? json(body) : json(body, 503, { "retry-after": String(DEFAULT_RETRY_AFTER) });
   });

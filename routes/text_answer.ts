@@ -3,6 +3,14 @@
  *
  * @module
  */
+import { Buffer } from "node:buffer";
+import type { OutgoingHttpHeaders, ServerResponse } from "node:http";
+
+/** Writes an answer that is one text. */
+export function writeText(outgoing: ServerResponse, status: number, headers: OutgoingHttpHeaders, text: string): void {
+  outgoing.writeHead(status, { ...headers, "content-length": String(Buffer.byteLength(text)) });
+  outgoing.end(text);
+}
 
 /**
  * A response with one text, that knows what it was made of. (A WeakMap would tell as much of any response, but what is in

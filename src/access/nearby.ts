@@ -37,15 +37,15 @@ export function publicName(host: string): string | undefined {
   if (/^(?:\d{1,3}(?:\.\d{1,3}){3}|\[[0-9a-f:.]+\])(?::\d{1,5})?$/i.test(host)) return undefined;
   const name = host.replace(/:\d{1,5}$/, "").toLowerCase();
   const isLocal = !name.includes(".") || LOCAL_DOMAINS.test(name);
-  return isLocal && HOST_NAME.test(name) ? undefined : name;
+  return isLocal && HOST_NAME.test(name) && /^[^.]*[a-z]/.test(name) ? undefined : name;
 }
 
-const HOST_NAME = /^(?=[^.]*[a-z])[a-z0-9_-]+(?:\.[a-z0-9_-]+)*$/;
+const HOST_NAME = /^[a-z0-9_-]+(?:\.[a-z0-9_-]+)*$/;
 
 /** A public name by which clients nearby may call a service, in lower case. Throws ConfigError. */
 export function checkHostName(name: string): string {
   const host = name.toLowerCase();
-  if (host.length <= 253 && /^[a-z0-9_-]+(?:\.[a-z0-9_-]+)*$/.test(host)) return host;
+  if (host.length <= 253 && HOST_NAME.test(host)) return host;
   throw new ConfigError(`host ${JSON.stringify(name.slice(0, 64))}: want a name without a port, verbena.example.org`);
 }
 

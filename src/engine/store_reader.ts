@@ -120,7 +120,7 @@ export class StoreReader extends LayeredReader {
   async #readFile(request: ReadRequest, signal: AbortSignal): Promise<ReadResult> {
     this.#closing.signal.throwIfAborted();
     const { volume, key, cookie, offset, size } = request;
-    const buffer = this.#pool.acquire(size) ?? await this.#transfers.lend(size, this.#timeout, signal);
+    const buffer = await this.#transfers.lend(size, this.#timeout, signal);
     try {
       const range = { volume_id: volume, needle_id: key, cookie, offset: BigInt(offset), size: BigInt(size) };
       const { needleSize, checksum } = await this.#transfers.read(range, buffer, signal, () => {});
