@@ -8,6 +8,7 @@ import { crc32c } from "../../src/rdma/mod.ts";
 import type { FileId } from "../../src/seaweed/mod.ts";
 import { assert, assertEquals } from "../assert.ts";
 import { noise, NOW, Volumes } from "../seaweed/volumes.ts";
+import { readThroughChanges, writeHopeless } from "./hazards.ts";
 import { Engine, rangeOf, Reader, until } from "./stage.ts";
 
 const SIZES = [1, 4_095, 4_096, 16_385, 65_536, 1 << 20, (3 << 20) + 5];
@@ -131,15 +132,7 @@ Deno.test("bytes are gone once they are released, and buffers come back", async 
 
 Deno.test("what cannot be read is refused by its own code, and counted on both sides", async () => {
   using volumes = new Volumes();
-  const writer = volumes.writer(1);
-  const id = writer.append({ key: 1n, cookie: 5, data: noise(100) }, NOW);
-  const deleted = writer.append({ key: 2n, cookie: 5, data: noise(100) }, NOW);
-  writer.delete(2n, NOW);
-  const manifest = writer.append({ key: 3n, cookie: 5, data: noise(100), chunkManifest: true }, NOW);
-  const damaged = writer.append({ key: 4n, cookie: 5, data: noise(50_000) }, NOW);
-  using file = Deno.openSync(writer.dataPath, { write: true, read: true });
-  file.seekSync(-20_000, Deno.SeekMode.End);
-  file.writeSync(Uint8Array.of(1, 2, 3, 4));
+  const { id, deleted, manifest, damaged } = writeHopeless(volumes);
   await using engine = await Engine.start(volumes.store());
   await using reader = await Reader.start([engine.address]);
   const cases = [
@@ -196,24 +189,9 @@ Deno.test("a request that no message can carry is refused here, and disturbs nob
 
 Deno.test("reads go on while the volume is appended to, overwritten, deleted from and vacuumed", async () => {
   using volumes = new Volumes();
-  let writer = volumes.writer(1);
-  const kept = noise(70_000, 1);
-  const keptId = writer.append({ key: 1n, cookie: 5, data: kept }, NOW);
   await using engine = await Engine.start(volumes.store());
   await using reader = await Reader.start([engine.address]);
-  for (let round = 2; round < 12; round++) {
-    const data = noise(10_000 + round, round);
-    const key = BigInt(round);
-    const id = writer.append({ key, cookie: round, data }, NOW + round);
-    assertEquals(await reader.bytes(rangeOf(id, 0, data.length)), data);
-    const changed = noise(20_000 + round, round + 100);
-    writer.append({ key, cookie: round, data: changed }, NOW + round);
-    assertEquals(await reader.bytes(rangeOf(id, 5, 19_000)), changed.subarray(5, 19_005));
-    writer.delete(key, NOW + round);
-    assertEquals(await reader.failure(rangeOf(id, 0, 1)), "not-found");
-    if (round % 3 === 0) writer = volumes.vacuum(kept, round);
-    assertEquals(await reader.bytes(rangeOf(keptId, 100, 69_000)), kept.subarray(100, 69_100));
-  }
+  await readThroughChanges(volumes, (request) => reader.bytes(request), (request) => reader.failure(request));
 });
 
 Deno.test("a volume whose vacuum hangs half-way is unavailable, and served again afterwards", async () => {

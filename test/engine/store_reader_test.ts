@@ -7,7 +7,9 @@ import { ReadError, type ReadErrorCode, type ReadRequest, StoreReader } from "..
 import { crc32c } from "../../src/rdma/mod.ts";
 import type { FileId } from "../../src/seaweed/mod.ts";
 import { assert, assertEquals, assertMatch, assertRejects } from "../assert.ts";
+import { Random } from "../random.ts";
 import { noise, NOW, Volumes } from "../seaweed/volumes.ts";
+import { readThroughChanges, writeHopeless } from "./hazards.ts";
 import { Engine, rangeOf, Reader, tick } from "./stage.ts";
 
 /** Volumes of a process, an engine that has another volume, and the reader over both. */
@@ -66,17 +68,13 @@ Deno.test("2,000 random ranges of a process's own volume, 16 at once, are the by
   await using stage = await Stage.start();
   const data = noise(3 << 20);
   const id = stage.own.writer(1).append({ key: 1n, cookie: 5, data }, NOW);
-  let state = 7;
-  const random = (below: number): number => {
-    state = Math.imul(state, 1664525) + 1013904223 | 0;
-    return (state >>> 8) % below;
-  };
+  const random = new Random(7);
   let left = 2_000;
   let bytes = 0;
   await Promise.all(Array.from({ length: 16 }, async () => {
     while (left-- > 0) {
-      const offset = random(data.length);
-      const size = 1 + random(Math.min(data.length - offset, random(16) === 0 ? data.length : 70_000));
+      const offset = random.below(data.length);
+      const size = 1 + random.below(Math.min(data.length - offset, random.below(16) === 0 ? data.length : 70_000));
       bytes += size;
       using result = await stage.reader.read({ ...rangeOf(id, offset, size), local: true });
       await tick(); // others read meanwhile
@@ -107,15 +105,7 @@ Deno.test("what a process has not, and what may not be read from a file, comes t
 
 Deno.test("what cannot be read from a file is refused by its own code, and its folder is nobody's business", async () => {
   await using stage = await Stage.start();
-  const writer = stage.own.writer(1);
-  const id = writer.append({ key: 1n, cookie: 5, data: noise(100) }, NOW);
-  const deleted = writer.append({ key: 2n, cookie: 5, data: noise(100) }, NOW);
-  writer.delete(2n, NOW);
-  const manifest = writer.append({ key: 3n, cookie: 5, data: noise(100), chunkManifest: true }, NOW);
-  const damaged = writer.append({ key: 4n, cookie: 5, data: noise(50_000) }, NOW);
-  using file = Deno.openSync(writer.dataPath, { write: true, read: true });
-  file.seekSync(-20_000, Deno.SeekMode.End);
-  file.writeSync(Uint8Array.of(1, 2, 3, 4));
+  const { id, deleted, manifest, damaged } = writeHopeless(stage.own);
   const cases = [
     [{ ...id, volume: 3 }, 0, 1, "not-found"],
     [{ ...id, key: 9n }, 0, 1, "not-found"],
@@ -144,22 +134,7 @@ Deno.test("what cannot be read from a file is refused by its own code, and its f
 
 Deno.test("files are read while their volume is appended to, overwritten, deleted from and vacuumed", async () => {
   await using stage = await Stage.start();
-  let writer = stage.own.writer(1);
-  const kept = noise(70_000, 1);
-  const keptId = writer.append({ key: 1n, cookie: 5, data: kept }, NOW);
-  for (let round = 2; round < 12; round++) {
-    const data = noise(10_000 + round, round);
-    const key = BigInt(round);
-    const id = writer.append({ key, cookie: round, data }, NOW + round);
-    assertEquals(await stage.bytes(rangeOf(id, 0, data.length)), data);
-    const changed = noise(20_000 + round, round + 100);
-    writer.append({ key, cookie: round, data: changed }, NOW + round);
-    assertEquals(await stage.bytes(rangeOf(id, 5, 19_000)), changed.subarray(5, 19_005));
-    writer.delete(key, NOW + round);
-    assertEquals(await stage.failure(rangeOf(id, 0, 1)), "not-found");
-    if (round % 3 === 0) writer = stage.own.vacuum(kept, round);
-    assertEquals(await stage.bytes(rangeOf(keptId, 100, 69_000)), kept.subarray(100, 69_100));
-  }
+  await readThroughChanges(stage.own, (request) => stage.bytes(request), (request) => stage.failure(request));
 });
 
 Deno.test("bytes are gone once they are released, a read that is given up holds nothing, and a closed reader gives none", async () => {
